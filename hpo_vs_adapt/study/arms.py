@@ -1,0 +1,210 @@
+"""Arms and sweeps: from the file's shape to checked parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo_vs_adapt.study.errors import FieldError, Problems, nearest
+from hpo_vs_adapt.study.parts import Arm, Sweep, Tune
+from hpo_vs_adapt.study.schema import ArmSchema, SweepSchema, TuneSchema, given
+from hpo_vs_adapt.study.values import BATCH_SIZE, Known
+
+if TYPE_CHECKING:
+    from hpo_vs_adapt.trials import Value
+
+__all__ = ["build_arm", "build_sweep"]
+
+DEFAULT_SAMPLER = "tpe"
+
+STARTUP_SAMPLERS = ("tpe", "gp")
+"""Samplers of Optuna that start with `n_startup_trials` random ones, 10 by default."""
+
+OWN_KEYS = {
+    "grid": ("grid",),
+    "random": ("space", "trials"),
+    "optuna": ("space", "trials", "sampler", "sampler_args", "batch"),
+}
+"""Keys of `tune` that only some ways of choosing have."""
+
+NEEDED_KEYS = {
+    "grid": ("grid",),
+    "random": ("space", "trials"),
+    "optuna": ("space", "trials"),
+}
+
+
+def build_arm(
+    schema: ArmSchema, path: str, base: Path, problems: Problems
+) -> tuple[Arm, Known] | None:
+    """Return an arm and what its rule's settings may be; None if it is wrong.
+
+    Args:
+        schema: As the file has it.
+        path: Where it is in the file, ``arms[0]``.
+        base: Folder that relative references start at.
+        problems: Collects what is wrong.
+    """
+    before = len(problems.found)
+    known = _rule(schema.optimizer.rule, f"{path}.optimizer.rule", base, problems)
+    if known is None:
+        return None
+    settings: dict[str, Value] = {}
+    for name, value in (schema.optimizer.model_extra or {}).items():
+        with problems.collecting():
+            at = f"{path}.optimizer.{name}"
+            settings[name] = known.value(at, name, value)
+    tune = None
+    if schema.tune is not None:
+        tune = _tune(schema.tune, f"{path}.tune", known, settings, problems)
+    if len(problems.found) > before:
+        return None
+    with problems.collecting():
+        _agree(path, known, settings, tune)
+    stop = bool(schema.stop_at_target)
+    arm = Arm(schema.name, known.name, settings, tune, stop, known.rule.adapts)
+    return arm, known
+
+
+def _rule(name: str, path: str, base: Path, problems: Problems) -> Known | None:
+    from hpo_vs_adapt.references import ReferenceProblem, find_rule
+
+    try:
+        return Known(name, find_rule(name, base))
+    except ReferenceProblem as problem:
+        problems.found.append(f"`{path}`: {problem}")
+        return None
+
+
+def _tune(
+    schema: TuneSchema,
+    path: str,
+    known: Known,
+    fixed: Mapping[str, Value],
+    problems: Problems,
+) -> Tune:
+    _check_keys(schema, path, problems)
+    grid: dict[str, tuple[Value, ...]] = {}
+    for name, values in (schema.grid or {}).items():
+        with problems.collecting():
+            _not_fixed(path, f"{path}.grid.{name}", name, fixed)
+            grid[name] = known.listed(f"{path}.grid.{name}", name, values)
+    space = {}
+    for name, choosable in (schema.space or {}).items():
+        with problems.collecting():
+            _not_fixed(path, f"{path}.space.{name}", name, fixed)
+            space[name] = known.space(f"{path}.space.{name}", name, choosable)
+    stated = given(schema) | {"grid": grid, "space": space}
+    if schema.by == "optuna":
+        with problems.collecting():
+            stated |= _sampler(schema, path)
+    return Tune(**stated)
+
+
+def _check_keys(schema: TuneSchema, path: str, problems: Problems) -> None:
+    """Note keys that belong to another `by`, and those that are missing or empty."""
+    stated = given(schema)
+    restricted = {key for keys in OWN_KEYS.values() for key in keys}
+    for key in stated:
+        if key in restricted and key not in OWN_KEYS[schema.by]:
+            ways = [f"`by: {by}`" for by, keys in OWN_KEYS.items() if key in keys]
+            problems.found.append(
+                f"`{path}.{key}` belongs to {' and '.join(ways)}, "
+                f"not to `by: {schema.by}`; remove it."
+            )
+    for key in NEEDED_KEYS[schema.by]:
+        if key not in stated:
+            problems.found.append(
+                f"`{path}.{key}` is missing; `by: {schema.by}` needs it."
+            )
+        elif not stated[key]:
+            rule = "must name at least one setting"
+            problems.found.append(f"`{path}.{key}` {rule}; got {stated[key]!r}.")
+
+
+def _not_fixed(path: str, tuned: str, name: str, fixed: Mapping[str, Value]) -> None:
+    if name in fixed:
+        optimizer = path.removesuffix(".tune") + ".optimizer"
+        raise FieldError(
+            f"`{tuned}` is tuned, but `{optimizer}.{name}` fixes it; remove one."
+        )
+
+
+def _sampler(schema: TuneSchema, path: str) -> dict[str, Any]:
+    """Return sampler and arguments, with the number of random trials at the start.
+
+    TPE and GP draw their first trials at random, 10 by default. A stream of fewer than
+    20 trials gets half of its trials instead, so that it is not random search under
+    another name; the number is part of the study either way.
+    """
+    from hpo_vs_adapt.tuning import check_sampler
+
+    name, args = schema.sampler or DEFAULT_SAMPLER, dict(schema.sampler_args or {})
+    if name in STARTUP_SAMPLERS and "n_startup_trials" not in args and schema.trials:
+        args["n_startup_trials"] = min(10, max(1, schema.trials // 2))
+    try:
+        check_sampler(name, args)
+    except ValueError as error:
+        raise FieldError(f"`{path}.sampler`: {error}") from None
+    return {"sampler": name, "sampler_args": args}
+
+
+def _agree(
+    path: str, known: Known, settings: Mapping[str, Value], tune: Tune | None
+) -> None:
+    """Refuse settings that contradict each other, fixed and tuned ones together."""
+    for chosen in _combinations(tune):
+        rest = {name: value for name, value in chosen.items() if name != BATCH_SIZE}
+        try:
+            known.rule.check({**settings, **rest})
+        except ValueError as error:
+            tuned = ", ".join(f"{name}={value!r}" for name, value in rest.items())
+            where = f" with {tuned}" if tuned else ""
+            raise FieldError(f"`{path}.optimizer`{where}: {error}") from None
+
+
+def _combinations(tune: Tune | None) -> Iterator[dict[str, Value]]:
+    """Yield what a tuner may choose: a grid in full, of ranges the two ends."""
+    values: dict[str, Sequence[Value]] = {}
+    if tune is not None:
+        values.update(tune.grid)
+        for name, space in tune.space.items():
+            values[name] = space.choices or (space.low, space.high)
+    for chosen in product(*values.values()):
+        yield dict(zip(values, chosen, strict=True))
+
+
+def build_sweep(
+    schema: SweepSchema, path: str, arms: Mapping[str, Known | None], problems: Problems
+) -> Sweep:
+    """Return a sweep; what is wrong with it is added to `problems`.
+
+    Args:
+        schema: As the file has it.
+        path: Where it is in the file, ``sensitivity[0]``.
+        arms: All arms by name; None for one that is wrong itself.
+        problems: Collects what is wrong.
+    """
+    for key in ("arms", "vary"):
+        if not getattr(schema, key):
+            problems.found.append(f"`{path}.{key}` must not be empty.")
+    swept: list[Known] = []
+    for i, name in enumerate(schema.arms):
+        if name not in arms:
+            hint = nearest(name, sorted(arms))
+            problems.found.append(
+                f"`{path}.arms[{i}]`: there is no arm `{name}`; {hint}"
+            )
+        elif name in schema.arms[:i]:
+            problems.found.append(f"`{path}.arms` must not name `{name}` twice.")
+        elif (known := arms[name]) is not None:
+            swept.append(known)
+    vary: dict[str, tuple[Value, ...]] = {}
+    for setting, values in schema.vary.items():
+        for known in swept:
+            with problems.collecting():
+                at = f"{path}.vary.{setting}"
+                vary[setting] = known.listed(at, setting, values)
+    return Sweep(schema.arms, vary)

@@ -1,0 +1,176 @@
+"""The study itself: read from a file or a mapping, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpo_vs_adapt.study.arms import build_arm, build_sweep
+from hpo_vs_adapt.study.errors import Problems, nearest
+from hpo_vs_adapt.study.parts import (
+    DEFAULT_SEEDS,
+    Arm,
+    Resources,
+    Storage,
+    Sweep,
+    WorkloadEntry,
+)
+from hpo_vs_adapt.study.schema import StudySchema, given, read_schema
+from hpo_vs_adapt.study.text import parse, read_text
+from hpo_vs_adapt.study.values import Known
+from hpo_vs_adapt.study.workloads import build_workload
+
+__all__ = ["Study"]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Workloads × arms × seeds, and the sensitivity sweeps.
+
+    Args:
+        name: Names the folder of the report and the Optuna studies.
+        seeds: Study seeds: of the trials of arms that are not tuned, and of the streams
+            of those that are.
+        workloads: What is trained.
+        arms: The contenders.
+        reference: Name of the arm that ratios are against.
+        sensitivity: Sweeps, in no bill.
+        storage: Where results are kept.
+        resources: What a pack gets.
+        source: The file it was read from, or None.
+        text: The YAML as read.
+        base: Folder that relative references of rules and workloads start at.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    workloads: tuple[WorkloadEntry, ...]
+    arms: tuple[Arm, ...]
+    reference: str | None
+    sensitivity: tuple[Sweep, ...]
+    storage: Storage
+    resources: Resources
+    source: Path | None
+    text: str
+    base: Path = Path()
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Study:
+        """Return the study in a YAML file.
+
+        Raises:
+            StudyError: With everything that is wrong, in one message.
+        """
+        path = Path(path)
+        text = read_text(path)
+        return _build(parse(text, path), path.parent, path, text)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], base: str | Path = Path()) -> Study:
+        """Return the study in a mapping with the keys of a study file.
+
+        Args:
+            mapping: What the file would hold.
+            base: Folder that relative references of rules and workloads start at.
+
+        Raises:
+            StudyError: With everything that is wrong, in one message.
+        """
+        text = yaml.safe_dump(_plain(mapping), sort_keys=False, allow_unicode=True)
+        return _build(mapping, Path(base), None, text)
+
+
+def _build(
+    data: Mapping[str, Any], base: Path, source: Path | None, text: str
+) -> Study:
+    schema = read_schema(data, source)
+    problems = Problems()
+    _check_lists(schema, problems)
+    entries = [
+        build_workload(one, f"workloads[{i}]", base, problems)
+        for i, one in enumerate(schema.workloads)
+    ]
+    built = [
+        build_arm(one, f"arms[{i}]", base, problems)
+        for i, one in enumerate(schema.arms)
+    ]
+    known: dict[str, Known | None] = {
+        one.name: pair and pair[1] for one, pair in zip(schema.arms, built, strict=True)
+    }
+    sweeps = [
+        build_sweep(one, f"sensitivity[{i}]", known, problems)
+        for i, one in enumerate(schema.sensitivity or ())
+    ]
+    workloads = tuple(entry for entry in entries if entry is not None)
+    arms = tuple(pair[0] for pair in built if pair is not None)
+    labels = [None if entry is None else entry.name for entry in entries]
+    _check_distinct("workloads", "label", labels, problems)
+    _check_distinct("arms", "name", [one.name for one in schema.arms], problems)
+    reference = _reference(schema, problems)
+    problems.check(source)
+    return Study(
+        name=schema.name,
+        seeds=DEFAULT_SEEDS if schema.seeds is None else schema.seeds,
+        workloads=workloads,
+        arms=arms,
+        reference=reference,
+        sensitivity=tuple(sweeps),
+        storage=Storage(**given(schema.storage)),
+        resources=Resources(**given(schema.resources)),
+        source=source,
+        text=text,
+        base=base,
+    )
+
+
+def _check_lists(schema: StudySchema, problems: Problems) -> None:
+    for key in ("workloads", "arms"):
+        if not getattr(schema, key):
+            problems.found.append(f"`{key}` must have at least one entry; got none.")
+    seeds = schema.seeds
+    if seeds is not None and not seeds:
+        problems.found.append("`seeds` must have at least one entry; got none.")
+    for i, seed in enumerate(seeds or ()):
+        if seed in (seeds or ())[:i]:
+            problems.found.append(
+                f"`seeds[{i}]` must differ from the others; got {seed} twice."
+            )
+
+
+def _check_distinct(
+    key: str, name: str, names: Sequence[str | None], problems: Problems
+) -> None:
+    for i, one in enumerate(names):
+        if one is not None and one in names[:i]:
+            first = names.index(one)
+            problems.found.append(
+                f"`{key}[{i}].{name}` must differ from that of `{key}[{first}]`; "
+                f"got {one!r} twice."
+            )
+
+
+def _reference(schema: StudySchema, problems: Problems) -> str | None:
+    """Return the arm that ratios are against: the first tuned one, else the first."""
+    names = [arm.name for arm in schema.arms]
+    if schema.reference is not None:
+        if schema.reference not in names:
+            hint = nearest(schema.reference, sorted(names))
+            problems.found.append(
+                f"`reference` must be an arm's name; got {schema.reference!r}; {hint}"
+            )
+        return schema.reference
+    tuned = [arm.name for arm in schema.arms if arm.tune is not None]
+    return next(iter(tuned or names), None)
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with the lists and dicts that YAML can write."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return value
+    return [_plain(one) for one in value]

@@ -1,0 +1,93 @@
+"""What is wrong with a study, said in one message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["FieldError", "Problems", "StudyError", "must", "nearest", "show", "unknown"]
+
+SHOWN = 120
+"""Characters of a wrong value that a message repeats."""
+
+
+class StudyError(ValueError):
+    """A study that cannot be used; its text is the whole message for the user.
+
+    Args:
+        problems: One sentence each.
+        source: The file they are in, or None for a study made in Python.
+    """
+
+    def __init__(self, problems: Sequence[str], source: Path | None = None) -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        where = "the study" if source is None else str(source)
+        if len(self.problems) == 1:
+            super().__init__(f"{where}: {self.problems[0]}")
+        else:
+            lines = "".join(f"\n  {problem}" for problem in self.problems)
+            super().__init__(f"{where} has {len(self.problems)} problems:{lines}")
+
+
+class FieldError(ValueError):
+    """One thing that is wrong, as a sentence; collected by `Problems`."""
+
+
+class Problems:
+    """Collects what is wrong, so that one message can name all of it."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Note a `FieldError` raised inside and go on after the block."""
+        try:
+            yield
+        except FieldError as problem:
+            self.found.append(str(problem))
+
+    def check(self, source: Path | None) -> None:
+        """Refuse the study if anything was found.
+
+        Raises:
+            StudyError: With all that was found.
+        """
+        if self.found:
+            raise StudyError(self.found, source)
+
+
+def must(path: str, rule: str, value: object, advice: str = "") -> FieldError:
+    """Return the problem of one value: `path` must be `rule`."""
+    more = f"; {advice}" if advice else ""
+    return FieldError(f"`{path}` must be {rule}; got {show(value)}{more}.")
+
+
+def show(value: object) -> str:
+    """Return a value as a message repeats it, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def unknown(kind: str, path: str, name: str, known: Iterable[str]) -> FieldError:
+    """Return the problem of a name nobody knows, with the nearest that is known.
+
+    Args:
+        kind: What the name is of: ``key``, ``setting of `sgd` ``.
+        path: Where it is, the name included.
+        name: The name alone.
+        known: Names that would do.
+    """
+    names = sorted(known)
+    return FieldError(f"unknown {kind} `{path}`; {nearest(name, names)}")
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence that names the known name that was likely meant."""
+    matches = difflib.get_close_matches(name, known, n=1)
+    if matches:
+        return f"did you mean `{matches[0]}`?"
+    return f"known are {', '.join(f'`{one}`' for one in known)}."

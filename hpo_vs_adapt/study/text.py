@@ -1,0 +1,102 @@
+"""Reading YAML so that nothing in it is lost or taken for something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpo_vs_adapt.study.errors import StudyError
+
+__all__ = ["parse", "read_text"]
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, and reads ``1e-3`` as the number it is."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key `{key.value}` is given twice, "
+                    f"the first time on line {lines[key.value]}",
+                    problem_mark=key.start_mark,
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a dot and a signed exponent in a float; YAML 1.2 and Python do not.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+\Z"),
+    list("-+.0123456789"),
+)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a study file.
+
+    Raises:
+        StudyError: If it is not there, is a directory, or cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError([_missing(path)], path) from None
+    except IsADirectoryError:
+        raise StudyError(
+            ["a study must be a file; this is a directory."], path
+        ) from None
+    except UnicodeDecodeError:
+        raise StudyError(
+            ["a study must be text in UTF-8; this is not."], path
+        ) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StudyError([f"the file cannot be read: {reason}."], path) from None
+
+
+def parse(text: str, source: Path | None = None) -> dict[str, Any]:
+    """Return the mapping that a study's text holds.
+
+    Raises:
+        StudyError: If it is no YAML, with the line; or no mapping.
+    """
+    try:
+        data = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise StudyError([_sentence(error)], source) from None
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
+        # A scalar that claims a type it does not have: a 13th month, `!!int x`.
+        said = str(error).splitlines() or [type(error).__name__]
+        raise StudyError([f"this is no valid YAML: {said[0]}."], source) from None
+    if not isinstance(data, dict):
+        got = "nothing" if data is None else f"a {type(data).__name__}"
+        rule = "a study must be a mapping with `name`, `workloads` and `arms`"
+        raise StudyError([f"{rule}; got {got}."], source)
+    return data
+
+
+def _missing(path: Path) -> str:
+    folder = path.parent
+    others = sorted(p.name for p in folder.glob("*.y*ml")) if folder.is_dir() else []
+    if not others:
+        return "there is no such file."
+    return f"there is no such file; {folder} has {', '.join(others)}."
+
+
+def _sentence(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    return f"{where}this is no valid YAML: {what}."
