@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.study.errors import Problems, must
+from hpo_vs_adapt.study.errors import FieldError, Problems, must
 from hpo_vs_adapt.study.parts import WorkloadEntry
 from hpo_vs_adapt.study.schema import WorkloadSchema
 
@@ -33,10 +33,11 @@ def build_workload(
     except ReferenceProblem as problem:
         problems.found.append(f"`{path}.name`: {problem}")
         return None
-    entry = None
-    with problems.collecting():
-        entry = _entry(schema, path, workload)
-    return entry
+    try:
+        return _entry(schema, path, workload)
+    except FieldError as error:
+        problems.found.append(str(error))
+        return None
 
 
 def _entry(schema: WorkloadSchema, path: str, workload: Workload) -> WorkloadEntry:

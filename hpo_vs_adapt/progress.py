@@ -1,0 +1,248 @@
+"""Progress of a running study: a live table, or plain lines without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+__all__ = [
+    "ArmProgress",
+    "LiveProgress",
+    "PlainProgress",
+    "Progress",
+    "Snapshot",
+    "duration",
+    "make_progress",
+]
+
+LEAST_SECONDS = 2.0
+"""Plain lines are at least this far apart."""
+
+MOST_SECONDS = 30.0
+"""Plain lines are at most about this far apart, if anything happens."""
+
+SHARE = 0.1
+"""Share of the trials after which a plain line is due before that."""
+
+MARGIN = 6
+"""Lines of the live display around the rows of its table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmProgress:
+    """How far one arm is on one workload.
+
+    Args:
+        workload: Label of the workload.
+        arm: Name of the arm.
+        done: Trials that have ended, those found on disk included.
+        planned: Trials in all.
+        hits: Trials that met the target.
+        best: Best validation metric so far, or None.
+    """
+
+    workload: str
+    arm: str
+    done: int
+    planned: int
+    hits: int
+    best: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How far a study is at one moment.
+
+    Args:
+        packs: Packs that are training.
+        lanes: Trials that are training in them.
+        done: Trials that have ended, those found on disk included.
+        planned: Trials in all.
+        found: Trials that were on disk already.
+        arms: One entry per workload and arm.
+        elapsed: Seconds since the start.
+        remaining: Estimated seconds to go, or None if nobody can say yet.
+    """
+
+    packs: int
+    lanes: int
+    done: int
+    planned: int
+    found: int
+    arms: tuple[ArmProgress, ...]
+    elapsed: float
+    remaining: float | None = None
+
+    @property
+    def hits(self) -> int:
+        """Trials that met their target."""
+        return sum(arm.hits for arm in self.arms)
+
+
+class Progress(Protocol):
+    """Somebody who wants to know how far a study is."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Take note of where the study is now."""
+
+    def close(self) -> None:
+        """Show the last snapshot for good; nothing follows."""
+
+
+class LiveProgress(Progress):
+    """A table that is redrawn in place.
+
+    Args:
+        console: A terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._last: Snapshot | None = None
+
+    @override
+    def update(self, snapshot: Snapshot) -> None:
+        if not self._live.is_started:
+            self._live.start()
+        self._last = snapshot
+        room = max(3, self._console.height - MARGIN)
+        self._live.update(_display(snapshot, room), refresh=True)
+
+    @override
+    def close(self) -> None:
+        if not self._live.is_started:
+            return
+        if self._last is not None:  # all rows: nothing is redrawn after this
+            self._live.vertical_overflow = "visible"
+            self._live.update(_display(self._last, len(self._last.arms)), refresh=True)
+        self._live.stop()
+
+
+class PlainProgress(Progress):
+    """Lines of text, few enough for a log file.
+
+    A line is due after a tenth of the trials or `MOST_SECONDS`, never within
+    `LEAST_SECONDS` of the one before. The last one is followed by a line for each arm.
+
+    Args:
+        console: Where the lines go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed: Snapshot | None = None
+        self._last: Snapshot | None = None
+
+    @override
+    def update(self, snapshot: Snapshot) -> None:
+        self._last = snapshot
+        if self._is_due(snapshot):
+            self._print(_headline(snapshot))
+            self._printed = snapshot
+
+    @override
+    def close(self) -> None:
+        if self._last is None:
+            return
+        if self._last != self._printed:
+            self._print(_headline(self._last))
+        for arm in self._last.arms:
+            self._print(
+                f"  {arm.workload} {arm.arm}: {arm.done} of {arm.planned} trials, "
+                f"{_count(arm.hits, 'hit')}, best {_metric(arm.best)}"
+            )
+        self._last = None
+
+    def _is_due(self, snapshot: Snapshot) -> bool:
+        before = self._printed
+        if before is None:
+            return True
+        waited = snapshot.elapsed - before.elapsed
+        if waited < LEAST_SECONDS or snapshot == before:
+            return False
+        share = (snapshot.done - before.done) / max(1, snapshot.planned)
+        return share >= SHARE or waited >= MOST_SECONDS
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def make_progress(console: Console) -> Progress:
+    """Return a live table for a terminal, plain lines for anything else."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveProgress(console)
+    return PlainProgress(console)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _headline(snapshot: Snapshot) -> str:
+    parts = [f"{snapshot.done} of {snapshot.planned} trials"]
+    if snapshot.found:
+        parts[0] += f" ({snapshot.found} found on disk)"
+    parts.append(_count(snapshot.hits, "hit"))
+    if snapshot.packs:
+        lanes, packs = _count(snapshot.lanes, "lane"), _count(snapshot.packs, "pack")
+        parts.append(f"training {lanes} in {packs}")
+    parts.append(f"{duration(snapshot.elapsed)} elapsed")
+    if snapshot.remaining is not None and snapshot.done < snapshot.planned:
+        parts.append(f"about {duration(snapshot.remaining)} left")
+    return ", ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _metric(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _display(snapshot: Snapshot, room: int) -> Group:
+    """Return totals above the table of arms, at most `room` rows of it.
+
+    Where there is too little room, arms that are done make way first.
+    """
+    rows = list(snapshot.arms)
+    if len(rows) > room:
+        rows.sort(key=lambda arm: arm.done >= arm.planned)
+        kept = set(map(id, rows[: room - 1]))
+        rows = [arm for arm in snapshot.arms if id(arm) in kept]
+    bar = ProgressBar(total=max(1, snapshot.planned), completed=snapshot.done, width=40)
+    parts: list[RenderableType] = [Text(_headline(snapshot)), bar, _table(rows)]
+    if hidden := len(snapshot.arms) - len(rows):
+        parts.append(Text(f"and {hidden} more", style="dim"))
+    return Group(*parts)
+
+
+def _table(arms: Iterable[ArmProgress]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("workload", no_wrap=True)
+    table.add_column("arm", no_wrap=True)
+    for name in ("trials", "hits", "best"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in arms:
+        style = "dim" if arm.done >= arm.planned else ""
+        table.add_row(
+            Text(arm.workload),
+            Text(arm.arm),
+            f"{arm.done}/{arm.planned}",
+            str(arm.hits),
+            _metric(arm.best),
+            style=style,
+        )
+    return table
