@@ -1,0 +1,30 @@
+"""Update rules, by the names that a study gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hpo_vs_adapt.optim.base import Rule, build_rule, check_settings
+from hpo_vs_adapt.optim.clara import CLARA
+from hpo_vs_adapt.optim.fixed import SGD, Adam, AdamW
+from hpo_vs_adapt.optim.settings import Setting, SettingProblem, coerce_setting
+from hpo_vs_adapt.optim.tlr import TLR
+
+__all__ = [
+    "RULES",
+    "Rule",
+    "Setting",
+    "SettingProblem",
+    "build_rule",
+    "check_settings",
+    "coerce_setting",
+]
+
+RULES: Mapping[str, type[Rule]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "clara": CLARA,
+    "tlr": TLR,
+}
+"""The rules that come with the package; others are named ``package.module:Name``."""

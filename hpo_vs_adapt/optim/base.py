@@ -8,23 +8,43 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from hpo_vs_adapt.trials import Value
+from hpo_vs_adapt.optim.settings import (
+    Lanes,
+    Setting,
+    SettingProblem,
+    Stacked,
+    coerce_setting,
+    nearest_name,
+    stack_settings,
+)
 
-__all__ = ["Layout", "Oracle", "Rule", "Run", "Setting", "State", "Stacked"]
+if TYPE_CHECKING:
+    from hpo_vs_adapt.trials import Value
+
+__all__ = [
+    "Layout",
+    "Oracle",
+    "Rule",
+    "Run",
+    "Setting",
+    "SettingProblem",
+    "Stacked",
+    "State",
+    "build_rule",
+    "check_settings",
+    "stack_settings",
+]
 
 State: TypeAlias = dict[str, Tensor]
 """All that a rule has learnt; every tensor has the lanes first."""
-
-Stacked: TypeAlias = Mapping[str, Tensor | Value]
-"""Settings of a pack: numbers as tensors `(..., 1)`, all else shared by the lanes."""
 
 
 class Oracle(Protocol):
@@ -59,7 +79,9 @@ class Layout:
     def slices(self) -> list[slice]:
         """Where each tensor lies in the last dimension."""
         ends = list(accumulate(self.sizes))
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+        return [
+            slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,47 +97,17 @@ class Run:
     steps_per_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a rule: its default and what it may be.
-
-    Args:
-        default: Value where the study names none.
-        doc: One line for `list rules`.
-        low: Bound of a number, or None.
-        high: Bound of a number, or None.
-        low_open: Whether `low` itself is refused.
-        high_open: Whether `high` itself is refused.
-        choices: Allowed words (or flags), for a setting that is not a number.
-        integer: Whether the number must be whole.
-        shared: Whether lanes of a pack must agree on it; numbers usually differ.
-        length: Number of entries of a tuple of numbers; None for a single value.
-        optional: Whether None (YAML: null) is allowed and means "by the rule".
-    """
-
-    default: Value
-    doc: str
-    low: float | None = None
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
-    choices: tuple[str | bool, ...] = ()
-    integer: bool = False
-    shared: bool = False
-    length: int | None = None
-    optional: bool = False
-
-
 class Rule(ABC):
     """An update rule over the lanes of a pack.
 
     A subclass states its `settings`, what it `adapts` and its `reference`, and is built
-    from the stacked settings of its lanes. It keeps nothing on itself but those:
-    everything it learns is in the state.
+    from the stacked settings of its lanes. It keeps nothing on itself but those and
+    what follows from them: everything it learns, and what it must know of the model, is
+    in the state, so that a rule built anew continues from a state alone.
 
     Args:
-        settings: Settings of the lanes: numbers as tensors `(..., 1)` in the precision of
-            the weights, everything else (words, flags) as plain values; defaults filled in.
+        settings: Settings of the lanes, defaults filled in: numbers as `(..., 1)`
+            tensors in the precision of the weights, all else as plain values.
         run: Length of the run.
     """
 
@@ -129,9 +121,12 @@ class Rule(ABC):
         self.given = settings
         self.run = run
 
-    @classmethod
+    @classmethod  # noqa: B027  # nothing to refuse by default
     def check(cls, settings: Mapping[str, Value]) -> None:
         """Refuse settings that contradict each other; single values are checked before.
+
+        Args:
+            settings: What a study names, defaults not filled in.
 
         Raises:
             ValueError: With a sentence that says what is wrong and what to do.
@@ -145,7 +140,11 @@ class Rule(ABC):
 
     @abstractmethod
     def init(self, w: Tensor, layout: Layout) -> State:
-        """Return the state before the first step for weights `w`, shape `(..., P)`."""
+        """Return the state before the first step for weights `w`, shape `(..., P)`.
+
+        Every tensor of the state has the lanes first, so that lanes can be taken out
+        of it: per-lane scalars and counters are `(..., 1)`.
+        """
 
     @abstractmethod
     def update(
@@ -153,7 +152,8 @@ class Rule(ABC):
     ) -> tuple[Tensor, State]:
         """Take one step.
 
-        May work in place on `w` and on the state's tensors, and on `g`.
+        May work in place on `w` and on the state's tensors, and on `g`. Reads no value
+        back from the device, and lets no lane see another.
 
         Args:
             w: Weights, shape `(..., P)`.
@@ -164,31 +164,67 @@ class Rule(ABC):
 
     @abstractmethod
     def observe(self, state: State) -> dict[str, Tensor]:
-        """Return scalars `(..., 1)` to log: `lr`, with which the next step starts,
-        `momentum` if there is one, and the rule's own.
+        """Return scalars `(..., 1)` to log, in the precision of the weights.
+
+        They are `lr`, with which the next step starts, `momentum` if there is one, and
+        the rule's own.
         """
 
 
-def stack_settings(
-    lanes: Sequence[Mapping[str, Value]],
-    known: Mapping[str, Setting],
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-) -> Stacked:
-    """Return the lanes' settings as a rule takes them, defaults filled in.
+def check_settings(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """Refuse settings that a rule does not have or cannot take.
+
+    Args:
+        rule: The rule.
+        settings: What a study names, defaults not filled in; text that reads as a
+            number is taken as the number.
 
     Raises:
-        ValueError: If lanes disagree on a setting that a pack must share.
+        SettingProblem: For the first setting that is wrong by itself.
+        ValueError: For settings that contradict each other; the sentence says how.
     """
-    stacked: dict[str, Tensor | Value] = {}
-    for name, setting in known.items():
-        values = [lane.get(name, setting.default) for lane in lanes]
-        number = isinstance(values[0], (int, float)) and not isinstance(values[0], bool)
-        if number and not setting.shared:
-            column = torch.tensor(values, dtype=torch.float64)[:, None]
-            stacked[name] = column.to(dtype=dtype, device=device)
-        elif any(value != values[0] for value in values):
-            raise ValueError(f"`{name}` must be the same in all lanes of a pack; got {values!r}.")
-        else:
-            stacked[name] = values[0]
-    return stacked
+    read: dict[str, Value] = {}
+    for name, value in settings.items():
+        if name not in rule.settings:
+            known = f"one of {', '.join(rule.settings)}"
+            nearest = nearest_name(name, rule.settings)
+            raise SettingProblem(name, value, known, nearest, unknown=True)
+        setting = rule.settings[name]
+        read[name] = coerce_setting(setting, value)
+        if not setting.accepts(read[name]):
+            raise SettingProblem(name, value, setting.allowed)
+    rule.check(read)
+
+
+def build_rule(
+    rule: type[Rule],
+    lanes: Lanes,
+    run: Run,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Rule:
+    """Return a rule for the lanes of a pack, its settings checked.
+
+    Args:
+        rule: The rule.
+        lanes: Settings of each lane, for weights `(lanes, P)`; or one mapping, for
+            weights `(P,)`.
+        run: Length of the run.
+        dtype: Precision of the weights.
+        device: Where the weights are.
+
+    Raises:
+        SettingProblem: If a setting is wrong, or lanes disagree on one that they share.
+        ValueError: If settings of a lane contradict each other.
+    """
+    if isinstance(lanes, Mapping):
+        read: Lanes = _read(rule, lanes)
+    else:
+        read = [_read(rule, lane) for lane in lanes]
+    return rule(stack_settings(read, rule.settings, dtype, device), run)
+
+
+def _read(rule: type[Rule], settings: Mapping[str, Value]) -> dict[str, Value]:
+    check_settings(rule, settings)
+    known = rule.settings
+    return {name: coerce_setting(known[name], settings[name]) for name in settings}
