@@ -1,0 +1,153 @@
+import math
+
+import pytest
+
+from hpo_vs_adapt.metrics import (
+    arm_passes,
+    expected_running_time,
+    full_plans,
+)
+from tests.metrics.builder import BUDGET, runs, shuffled, table, trial
+
+
+def passes_of(*trials):
+    passes = arm_passes(table(*trials))
+    return list(zip(passes["cost"], passes["hit"], strict=True))
+
+
+@pytest.mark.parametrize("by", ["single", "random"])
+def test_a_seed_and_a_random_trial_are_passes_of_their_own(by):
+    found = passes_of(*runs("a", 400, None, 250, by=by))
+    assert found == [(400, True), (BUDGET, False), (250, True)]
+
+
+def test_a_grid_stream_is_one_pass_that_costs_its_list_in_random_order():
+    found = passes_of(*runs("a", None, 400, 600, None, 300, by="grid"))
+    assert found == [(pytest.approx(1300 / 3 + 2 / 4 * BUDGET), True)]
+
+
+def test_a_grid_stream_without_a_hit_costs_all_that_it_ran():
+    short = trial("a", 1, by="grid", cost=120.0, end="diverged", failed=True)
+    assert passes_of(trial("a", 0, by="grid"), short) == [(BUDGET + 120, False)]
+
+
+def test_an_optuna_stream_is_one_pass_up_to_its_first_hit():
+    found = passes_of(*runs("a", None, None, 350, 100, None, by="optuna"))
+    assert found == [(2 * BUDGET + 350, True)]
+
+
+def test_an_optuna_stream_is_read_by_number_not_by_arrival():
+    trials = runs("a", None, 350, None, 100, by="optuna")
+    assert passes_of(*reversed(trials)) == passes_of(*trials) == [(BUDGET + 350, True)]
+
+
+def test_an_optuna_stream_without_a_hit_costs_all_that_it_ran():
+    assert passes_of(*runs("a", None, None, by="optuna")) == [(2 * BUDGET, False)]
+
+
+@pytest.mark.parametrize("by", ["grid", "optuna"])
+def test_streams_are_passes_apart(by):
+    one = runs("a", None, 500, by=by, stream=0)
+    two = runs("a", None, None, by=by, stream=1)
+    passes = arm_passes(table(*two, *one))
+    assert passes["stream"].tolist() == [0, 1]
+    assert passes["hit"].tolist() == [True, False]
+    assert passes["cost"].tolist()[1] == 2 * BUDGET
+
+
+def test_a_stream_of_optuna_is_one_pass_and_not_its_trials():
+    trials = runs("a", None, None, 100, 100, 100, by="optuna")
+    of_trials = expected_running_time([t["cost"] for t in trials], [0, 0, 1, 1, 1])
+    assert passes_of(*trials) == [(2 * BUDGET + 100, True)]
+    assert of_trials != 2 * BUDGET + 100
+
+
+def test_retrains_and_sweeps_are_in_no_pass():
+    policy = runs("a", None, 500, by="grid")
+    others = [
+        trial("a", 2, 100, by="grid", role="retrain"),
+        trial("a", 3, 100, by="grid", role="sweep", stream=-1),
+    ]
+    assert passes_of(*policy, *others) == passes_of(*policy)
+
+
+def test_a_trial_that_hit_before_it_diverged_costs_its_crossing():
+    broken = trial("a", 0, 300, cost=450.0, end="diverged", failed=True)
+    assert passes_of(broken) == [(300, True)]
+
+
+def test_a_diverged_trial_is_a_miss_that_costs_what_it_burnt():
+    burnt = trial("a", 1, cost=50.0, end="diverged", failed=True)
+    (hit, miss) = passes_of(trial("a", 0, 400), burnt)
+    assert miss == (50, False)
+    bill = expected_running_time(*zip(hit, miss, strict=True))
+    assert bill == 450
+    dropped = expected_running_time([400], [True])
+    imputed = expected_running_time([400, BUDGET], [True, False])
+    assert bill not in (dropped, imputed)
+
+
+def test_a_stream_that_still_runs_adds_what_it_has_spent_and_no_hit():
+    met = runs("a", None, 500, by="optuna", stream=0)
+    running = runs("a", None, None, None, by="optuna", stream=1)
+    found = passes_of(*met, *running)
+    assert found == [(1500, True), (3000, False)]
+    assert expected_running_time(*zip(*found, strict=True)) == 4500
+
+
+def test_passes_do_not_depend_on_the_order_of_rows():
+    trials = table(
+        *runs("a", 400.1, None, 250.3),
+        *runs("b", None, 0.1, 0.2, 0.7, by="grid", stream=1),
+        *runs("c", None, 0.3, by="optuna"),
+    )
+    for seed in range(5):
+        assert arm_passes(shuffled(trials, seed)).equals(arm_passes(trials))
+        assert full_plans(shuffled(trials, seed)).equals(full_plans(trials))
+
+
+def test_no_trials_are_no_passes():
+    for passes in (arm_passes(table()), full_plans(table())):
+        assert list(passes.columns) == ["workload", "arm", "stream", "cost", "hit"]
+        assert passes.empty
+        assert passes["hit"].dtype == bool
+
+
+def test_a_full_plan_runs_every_trial_to_its_end_and_the_winner_once_more():
+    policy = runs("a", None, 500, None, by="random")
+    retrains = runs("a", 700, 100, by="random", role="retrain")
+    plans = full_plans(table(*policy, *reversed(retrains)))
+    assert plans["cost"].tolist() == [3 * BUDGET + 700]
+    assert plans["hit"].tolist() == [True]
+
+
+@pytest.mark.parametrize("by", ["grid", "random", "optuna"])
+def test_a_full_plan_hits_only_if_the_retrained_winner_does(by):
+    policy = runs("a", None, 500, by=by)
+    plans = full_plans(table(*policy, trial("a", 2, by=by, role="retrain")))
+    assert plans["cost"].tolist() == [3 * BUDGET]
+    assert plans["hit"].tolist() == [False]
+
+
+def test_a_stream_without_a_retrain_is_no_plan_unless_all_of_it_crashed():
+    crash = {"end": "crashed", "failed": True, "by": "grid", "cost": 5.0}
+    waiting = runs("a", None, 500, by="grid", stream=0)
+    crashed = runs("a", None, None, **crash, stream=1)
+    plans = full_plans(table(*waiting, *crashed))
+    assert plans["stream"].tolist() == [1]
+    assert plans["cost"].tolist() == [10]
+    assert plans["hit"].tolist() == [False]
+
+
+def test_the_full_plan_of_an_arm_that_is_not_tuned_is_its_passes():
+    trials = table(*runs("a", 400, None, 250))
+    assert full_plans(trials).equals(arm_passes(trials))
+
+
+def test_passes_refuse_a_table_that_they_cannot_read():
+    with pytest.raises(ValueError, match="missing \\['cost_to_target'\\]"):
+        arm_passes(table(trial()).drop(columns="cost_to_target"))
+    with pytest.raises(ValueError, match="`by` must be"):
+        arm_passes(table(trial(by="hyperband")))
+    with pytest.raises(ValueError, match="`cost_to_target` must be finite"):
+        arm_passes(table(trial(hit=True, cost_to_target=math.inf)))
