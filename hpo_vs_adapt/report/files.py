@@ -1,0 +1,71 @@
+"""Writing a report: the page, the summary, the tables and the figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpo_vs_adapt.report.gallery import Drawing, make_drawings
+from hpo_vs_adapt.report.page import render_page
+from hpo_vs_adapt.report.summary import summarise
+from hpo_vs_adapt.report.tables import Tables, make_tables
+from hpo_vs_adapt.report.verdict import make_verdicts
+from hpo_vs_adapt.results import Results
+
+__all__ = ["write_report"]
+
+
+def write_report(results: Results, directory: Path) -> Path:
+    """Write the report of a study, finished or not, and return its page.
+
+    The directory then holds ``index.html``, ``summary.json``, ``study.yaml``,
+    ``tables/*.csv`` and ``figures/*.svg``. Each file is replaced as a whole, the page
+    last, so that a reader never sees half of one; equal results give equal bytes. Other
+    files in the directory are left alone.
+
+    Args:
+        results: Of the study.
+        directory: Made if it is not there.
+    """
+    directory = Path(directory)
+    tables = make_tables(results)
+    verdicts = make_verdicts(results, tables.bills)
+    drawings = make_drawings(results.study, tables)
+    summary = summarise(results, tables.bills, verdicts)
+    for name, text in _parts(tables, drawings):
+        _write(directory / name, text)
+    _write(directory / "study.yaml", results.study.text)
+    _write(
+        directory / "summary.json",
+        json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+    )
+    page = directory / "index.html"
+    _write(page, render_page(results, tables, verdicts, drawings))
+    return page
+
+
+def _parts(tables: Tables, drawings: list[Drawing]) -> Iterator[tuple[str, str]]:
+    for field in dataclasses.fields(tables):
+        table = getattr(tables, field.name)
+        yield f"tables/{field.name}.csv", table.to_csv(index=False, lineterminator="\n")
+    for drawing in drawings:
+        yield f"figures/{drawing.name}.svg", drawing.svg
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that a reader sees all of the old or all of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        # A temporary file is for its owner alone; a report is for everybody.
+        partial.chmod(0o644)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""Axes, ticks and legends that the figures share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from hpo_vs_adapt.report.looks import MUTED, Look
+from hpo_vs_adapt.report.wording import amount
+
+__all__ = [
+    "add_legend",
+    "limit_costs",
+    "say_nothing_yet",
+    "scale_rates",
+    "tick_costs",
+    "tick_powers",
+]
+
+
+def limit_costs(table: pd.DataFrame, axes: Axes) -> None:
+    """Set a log axis that holds all costs of a table of bills."""
+    points = table[["bill", "cost_per_run", "full_plan"]].to_numpy(float)
+    points = points[np.isfinite(points)]
+    ends = table[["bill_low", "bill_high"]].to_numpy(float)
+    ends = ends[np.isfinite(ends) & (ends > 0)]
+    if not len(points):
+        points = np.array([1e3, 1e6])
+    # Few passes can give an interval of many decades: it is cut one beyond the points.
+    low, high = points.min(), points.max()
+    if len(ends):
+        low = min(low, max(ends.min(), low / 10))
+        high = max(high, min(ends.max(), high * 10))
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.35, high * 1.35)
+    tick_costs(axes)
+
+
+def tick_costs(axes: Axes) -> None:
+    """Put ticks of the form 20 k on a log axis of costs, as many as are readable."""
+    low, high = axes.get_xlim()
+    decades = np.log10(high / low)
+    subs = (1.0,) if decades > 3.2 else (1.0, 3.0) if decades > 1.3 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def scale_rates(axes: Axes, table: pd.DataFrame) -> None:
+    """Set a log axis of learning rates that holds those of a table."""
+    axes.set_xscale("log")
+    rates = table["lr"].to_numpy(float)
+    axes.set_xlim(rates.min() / 1.6, rates.max() * 1.6)
+    axes.xaxis.set_major_locator(LogLocator(numticks=7))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("initial learning rate")
+
+
+def tick_powers(axes: Axes, low: pd.Series[float], high: pd.Series[float]) -> None:
+    """Put few ticks on a log axis of rates, which spans a decade at least."""
+    if high.max() / low.min() < 10:
+        axes.set_ylim(low.min() / 3, high.max() * 3)
+    axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def say_nothing_yet(axes: Axes) -> None:
+    """Say on an empty drawing that there is nothing to draw."""
+    axes.text(
+        0.5,
+        0.5,
+        "nothing recorded yet",
+        transform=axes.transAxes,
+        ha="center",
+        color=MUTED,
+    )
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+
+
+def add_legend(figure: Figure, looks: Mapping[str, Look], arms: list[str]) -> None:
+    """Put the arms' names above the drawing, in as many columns as they fit into."""
+    shown = [looks[arm] for arm in looks if arm in arms]
+    if not shown:
+        return
+    longest = max(len(look.label) for look in shown)
+    handles = [
+        Line2D(
+            [], [], color=look.colour, marker=look.marker, dashes=look.dash or (1, 0)
+        )
+        for look in shown
+    ]
+    columns = max(1, min(len(shown), 84 // (longest + 7)))
+    rows = -(-len(shown) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * rows)
+    figure.legend(
+        handles,
+        [look.label for look in shown],
+        loc="outside upper left",
+        ncols=columns,
+        handlelength=2.4,
+        columnspacing=1.4,
+        labelspacing=0.25,
+        borderaxespad=0,
+    )

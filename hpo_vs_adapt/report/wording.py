@@ -1,0 +1,123 @@
+"""Numbers and names as sentences, tables and figures write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+UNKNOWN = "\N{EN DASH}"
+"""Stands for a number that is not known."""
+
+__all__ = [
+    "UNKNOWN",
+    "amount",
+    "counted",
+    "interval",
+    "metric_value",
+    "probability",
+    "ratio",
+    "series",
+    "shorten",
+    "slugs",
+    "why_no_bill",
+]
+
+_SCALES = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
+
+
+def amount(value: float) -> str:
+    """Return a cost with two or three digits and a scale: 1.9 M, 61 k, 113."""
+    if math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "∞"
+    for scale, letter in _SCALES:
+        # 999.6 k would be written "1000 k": rounding must happen before the choice.
+        if float(f"{value:.2g}") >= scale:
+            return f"{_digits(value / scale)}{letter}"
+    return _digits(value)
+
+
+def interval(low: float, high: float) -> str:
+    """Return ``[45 k, 83 k]``, or an empty text where there is no interval."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{amount(low)}, {amount(high)}]"
+
+
+def ratio(value: float) -> str:
+    """Return a factor with two digits, or three from 100: 0.088, 1.4, 11, 212."""
+    if math.isnan(value) or math.isinf(value):
+        return amount(value)
+    if value >= 1e6:
+        return f"{value:.1e}"
+    return f"{value:.0f}" if value >= 100 else f"{float(f'{value:.2g}'):g}"
+
+
+def metric_value(value: float) -> str:
+    """Return a metric with three decimals, or three digits where it is large."""
+    if math.isnan(value):
+        return UNKNOWN
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def probability(value: float) -> str:
+    """Return a probability with two decimals; never rounded up to 1 or down to 0."""
+    if math.isnan(value):
+        return UNKNOWN
+    if 0 < value < 0.005:
+        return "< 0.01"
+    return "> 0.99" if 0.995 <= value < 1 else f"{value:.2f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 trial``, ``3 trials``, ``2 passes``."""
+    plural = noun + ("es" if noun.endswith(("s", "sh")) else "s")
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def series(items: Iterable[str], last: str = "and") -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    *head, tail = items
+    return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def shorten(name: str, length: int = 26) -> str:
+    """Return a name that fits into a figure; the full one stands in the tables."""
+    name = " ".join(name.split())
+    if len(name) <= length:
+        return name
+    half = (length - 1) // 2
+    return f"{name[: length - 1 - half].rstrip()}…{name[-half:].lstrip()}"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """Return for each name a different file name of letters, digits and dashes."""
+    chosen: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48] or "workload"
+        slug, count = plain, 1
+        while slug in chosen.values():
+            count += 1
+            slug = f"{plain}-{count}"
+        chosen[name] = slug
+    return chosen
+
+
+def why_no_bill(arm: Any) -> str:
+    """Return what stands in place of a bill.
+
+    Args:
+        arm: A row of the table of bills, with `trials` and `planned`.
+    """
+    if not arm.trials:
+        return "no trial yet"
+    return "not met yet" if arm.trials < arm.planned else "never met"
+
+
+def _digits(value: float) -> str:
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{float(f'{value:.2g}'):g}"
