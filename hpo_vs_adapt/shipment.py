@@ -29,7 +29,7 @@ from hpo_vs_adapt.sources import Source, closure, importable, read_source, sourc
 __all__ = ["ReferenceProblem", "Shipment", "carried_by", "nearest", "pack_file"]
 
 
-class ReferenceProblem(ValueError):  # noqa: N818 - named as the study's problems are
+class ReferenceProblem(ValueError):
     """A reference that leads nowhere, in one sentence."""
 
 

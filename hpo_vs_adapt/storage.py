@@ -1,0 +1,264 @@
+"""Files by name in a folder or a bucket, each written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyarrow import fs
+from typing_extensions import override
+
+__all__ = ["Storage", "StorageProblem", "open_storage"]
+
+PARTIAL = re.compile(r"\.(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{32}\.partial")
+"""A file being written: by which process of which machine."""
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""Age at which another machine's partial file is taken for a leftover."""
+
+READERS = 16
+"""Files read at a time from an object store."""
+
+
+class StorageProblem(OSError):
+    """A place for records that cannot be opened, read or written, in one sentence."""
+
+
+class Storage(ABC):
+    """Files under names such as ``records/ab/x.parquet``.
+
+    Args:
+        shown: The place as messages name it, without secrets.
+    """
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None:
+        """Return a file, or None if there is none."""
+
+    def read_many(self, names: Sequence[str]) -> Iterable[bytes | None]:
+        """Return what `read` returns for each name, in their order."""
+        return map(self.read, names)
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file so that a reader sees all of it or the one before."""
+
+    @abstractmethod
+    def move(self, name: str, target: str) -> None:
+        """Move a file; one that another process has moved already is left alone."""
+
+    @abstractmethod
+    def names(self, folder: str) -> Iterator[str]:
+        """Yield the names of the files under a folder, partial ones excepted."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+
+    @abstractmethod
+    def tidy(self, folder: str) -> None:
+        """Remove what killed processes have left under a folder."""
+
+    def place(self, name: str) -> str:
+        """Return where a file is, as messages name it."""
+        return f"{self.shown.rstrip('/')}/{name}"
+
+
+def open_storage(location: str, writable: bool = True) -> Storage:
+    """Return the storage at a path or at any URI that `pyarrow.fs` opens.
+
+    Args:
+        location: ``runs``, ``/data/runs``, ``file:///data/runs``,
+            ``s3://bucket/runs?endpoint_override=...`` and the like.
+        writable: Whether writing is tried at once, so that it cannot fail only after
+            hours of training.
+
+    Raises:
+        StorageProblem: If the place cannot be opened, or not written although it must.
+    """
+    shown = re.sub(r"//[^/@]*@", "//", location).partition("?")[0]
+    with _explained(shown, "opened"):
+        storage: Storage
+        if "://" not in location:
+            storage = _Folder(Path(location).absolute(), shown)
+        else:
+            system, path = fs.FileSystem.from_uri(location)
+            local = isinstance(system, fs.LocalFileSystem)
+            storage = (
+                _Folder(Path(path), shown) if local else _Bucket(system, path, shown)
+            )
+    if writable:
+        probe = f"records/.probe-{uuid.uuid4().hex}"
+        try:
+            storage.write(probe, b"This file only shows that the place can be written.")
+            storage.delete(probe)
+        except StorageProblem as problem:
+            sentence = str(problem).replace(storage.place(probe), shown)
+            raise StorageProblem(sentence) from problem
+        storage.tidy("records")
+    return storage
+
+
+class _Folder(Storage):
+    """A folder of this machine, or one mounted on it."""
+
+    def __init__(self, root: Path, shown: str) -> None:
+        super().__init__(shown)
+        self.root = root
+
+    @override
+    def read(self, name: str) -> bytes | None:
+        with _explained(self.place(name), "read"):
+            try:
+                return (self.root / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    @override
+    def write(self, name: str, content: bytes) -> None:
+        path = self.root / name
+        unique = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        partial = path.parent / f".{unique}.partial"
+        with _explained(self.place(name), "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())  # before the rename: no empty file after
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    @override
+    def move(self, name: str, target: str) -> None:
+        with _explained(self.place(name), "moved"):
+            path = self.root / target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                (self.root / name).replace(path)
+            except FileNotFoundError:
+                return
+
+    @override
+    def names(self, folder: str) -> Iterator[str]:
+        with _explained(self.place(folder), "listed"):
+            for path in sorted((self.root / folder).rglob("*")):
+                if path.is_file() and not PARTIAL.fullmatch(path.name):
+                    yield path.relative_to(self.root).as_posix()
+
+    @override
+    def delete(self, name: str) -> None:
+        with _explained(self.place(name), "removed"):
+            (self.root / name).unlink(missing_ok=True)
+
+    @override
+    def tidy(self, folder: str) -> None:
+        for path in (self.root / folder).rglob(".*.partial"):
+            match = PARTIAL.fullmatch(path.name)
+            if match and _abandoned(path, match["host"], int(match["process"])):
+                path.unlink(missing_ok=True)
+
+
+class _Bucket(Storage):
+    """An object store: what is put appears at once and whole."""
+
+    def __init__(self, system: fs.FileSystem, root: str, shown: str) -> None:
+        super().__init__(shown)
+        self.system = system
+        self.root = root.rstrip("/")
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    @override
+    def read(self, name: str) -> bytes | None:
+        with _explained(self.place(name), "read"):
+            try:
+                with self.system.open_input_file(self._path(name)) as file:
+                    return bytes(file.read())
+            except FileNotFoundError:
+                return None
+
+    @override
+    def read_many(self, names: Sequence[str]) -> Iterable[bytes | None]:
+        # An answer takes a while to arrive, so many questions are asked at a time.
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(self.read, names))
+
+    @override
+    def write(self, name: str, content: bytes) -> None:
+        with (
+            _explained(self.place(name), "written"),
+            self.system.open_output_stream(self._path(name)) as file,
+        ):
+            file.write(content)
+
+    @override
+    def move(self, name: str, target: str) -> None:
+        with _explained(self.place(name), "moved"):
+            try:
+                self.system.move(self._path(name), self._path(target))
+            except FileNotFoundError:
+                return
+
+    @override
+    def names(self, folder: str) -> Iterator[str]:
+        selector = fs.FileSelector(
+            self._path(folder), allow_not_found=True, recursive=True
+        )
+        with _explained(self.place(folder), "listed"):
+            for info in self.system.get_file_info(selector):
+                if info.type == fs.FileType.File:
+                    yield info.path.removeprefix(f"{self.root}/")
+
+    @override
+    def delete(self, name: str) -> None:
+        with _explained(self.place(name), "removed"):
+            self.system.delete_file(self._path(name))
+
+    @override
+    def tidy(self, folder: str) -> None:
+        """Do nothing: an upload that was not finished is not there."""
+
+
+@contextmanager
+def _explained(place: str, doing: str) -> Iterator[None]:
+    """Raise what a file system reports as one sentence with the place in it."""
+    try:
+        yield
+    except StorageProblem:
+        raise
+    except (OSError, ValueError) as problem:  # ArrowInvalid is a ValueError
+        reason = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+        raise StorageProblem(
+            f"{place} cannot be {doing}: {reason.rstrip('.')}. Check `storage.records` "
+            "in the study."
+        ) from problem
+
+
+def _abandoned(path: Path, host: str, process: int) -> bool:
+    """Return whether a partial file's writer is gone."""
+    if host != socket.gethostname():
+        try:
+            return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+        except FileNotFoundError:
+            return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # alive, another user's
+        return False
+    return False
