@@ -159,7 +159,7 @@ class Workload(ABC):
     def dataset(
         self, data: Path | None = None, split: str = "default", seed: int = 0
     ) -> Dataset:
-        """Return the samples, split and prepared: `split_arrays` of what `read` gives."""
+        """Return `split_arrays` of what `read` returns."""
         return self.split_arrays(self.read(data), split, seed)
 
     def split_arrays(
@@ -211,7 +211,7 @@ class Workload(ABC):
             data: Where the source's files are, or None for the usual places.
 
         Raises:
-            DataProblem: If the data are missing, damaged or do not fit together.
+            DataError: If the data are missing, damaged or do not fit together.
         """
         arrays = self.load(data)
         if len(arrays.x) != len(arrays.y):
