@@ -1,0 +1,278 @@
+"""What every update rule must keep to: checks for the package's rules and for others.
+
+Each check takes a rule and settings beside its defaults, trains a few lanes on a small
+noisy problem, and raises AssertionError where the rule breaks the contract::
+
+    @pytest.mark.parametrize("check", RULE_CHECKS, ids=lambda check: check.__name__)
+    def test_my_rule_keeps_the_contract(check):
+        check(MyRule, {"momentum": 0.9})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from typing_extensions import override
+
+from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, State, build_rule
+from hpo_vs_adapt.seeds import derive
+
+if TYPE_CHECKING:
+    from hpo_vs_adapt.trials import Value
+
+__all__ = ["RULE_CHECKS", "Check", "Problem", "count_scalar_reads", "steps"]
+
+Check: TypeAlias = "Callable[[type[Rule], Mapping[str, Value]], None]"
+
+LAYOUT = Layout(("0.weight", "0.bias", "1.weight", "1.bias"), ((5, 3), (5,), (2, 5), (2,)))
+RUN = Run(steps=12, steps_per_epoch=4)
+LANES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Noisy quadratics, one a lane: `sum_i h_i (w_i - 1)^2 / 2`, with noise on `g`.
+
+    Args:
+        seeds: One a lane; the lanes' starts and noise follow from them alone.
+        dtype: Precision of weights and gradients.
+    """
+
+    seeds: tuple[int, ...]
+    dtype: torch.dtype = torch.float64
+
+    def start(self) -> Tensor:
+        """Return the initial weights, shape `(lanes, P)`."""
+        return self._draw("start")
+
+    def gradient(self, w: Tensor, step: int) -> Tensor:
+        """Return the gradient of the minibatch of a step, shape of `w`."""
+        curvature = torch.linspace(0.5, 3, w.shape[-1], dtype=self.dtype)
+        return curvature * (w - 1) + 0.1 * self._draw(step).reshape(w.shape)
+
+    def oracle(self, step: int) -> Oracle:
+        """Return the minibatch of a step as a function of the weights."""
+
+        def evaluate(w: Tensor) -> tuple[Tensor, Tensor]:
+            g = self.gradient(w, step)
+            return (g * g).sum(-1, keepdim=True), g
+
+        return evaluate
+
+    def _draw(self, purpose: int | str) -> Tensor:
+        rows = []
+        for seed in self.seeds:
+            source = torch.Generator().manual_seed(derive(seed, purpose))
+            rows.append(torch.randn(sum(LAYOUT.sizes), generator=source))
+        return torch.stack(rows).to(self.dtype)
+
+
+def steps(
+    rule: Rule, problem: Problem, w: Tensor, state: State, which: Sequence[int]
+) -> tuple[Tensor, State]:
+    """Return weights and state after the numbered steps; the arguments stay as they are."""
+    w, state = w.clone(), {name: tensor.clone() for name, tensor in state.items()}
+    for step in which:
+        g = problem.gradient(w, step)
+        w, state = rule.update(w, g, state, problem.oracle(step))
+    return w, state
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the values that the host reads back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    @override
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        self.reads += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def count_scalar_reads(work: Callable[[], object]) -> int:
+    """Return how many values `work` reads back from tensors, one device sync each."""
+    with _Counter() as counter:
+        work()
+    return counter.reads
+
+
+def _lanes(rule: type[Rule], settings: Mapping[str, Value]) -> list[dict[str, Value]]:
+    """Return settings of lanes that differ in their rate, if the rule has one."""
+    if "lr" not in rule.settings or "lr" in settings:
+        return [dict(settings) for _ in range(LANES)]
+    return [{**settings, "lr": 10.0 ** (-1 - lane / 2)} for lane in range(LANES)]
+
+
+def _begin(
+    rule: type[Rule], settings: Mapping[str, Value], dtype: torch.dtype = torch.float64
+) -> tuple[Rule, Problem, Tensor, State]:
+    problem = Problem(tuple(range(LANES)), dtype)
+    built = build_rule(rule, _lanes(rule, settings), RUN, dtype)
+    w = problem.start()
+    return built, problem, w, built.init(w.clone(), LAYOUT)
+
+
+def _assert_same(one: tuple[Tensor, State], other: tuple[Tensor, State]) -> None:
+    """Bitwise, NaN included."""
+    assert torch.equal(one[0].nan_to_num(7e7), other[0].nan_to_num(7e7))
+    assert one[1].keys() == other[1].keys()
+    for name, tensor in one[1].items():
+        assert torch.equal(tensor.nan_to_num(7e7), other[1][name].nan_to_num(7e7)), name
+
+
+def check_it_learns(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """At its usual rates every lane moves, and stays finite."""
+    built, problem, w, state = _begin(rule, settings)
+    moved, _ = steps(built, problem, w, state, range(RUN.steps))
+    assert torch.isfinite(moved).all()
+    assert (moved != w).any(-1).all()
+
+
+def check_zero_gradients_are_harmless(
+    rule: type[Rule], settings: Mapping[str, Value]
+) -> None:
+    """Steps without a gradient leave finite weights that can still be trained."""
+    built, problem, w, state = _begin(rule, settings)
+    for start in (0, 4):
+        for _ in range(3):
+            zeros = torch.zeros_like(w)
+            w, state = built.update(w, zeros, state, lambda w: (w[:, :1], w * 0))
+        assert torch.isfinite(w).all()
+        assert torch.isfinite(built.observe(state)["lr"]).all()
+        before = w
+        w, state = steps(built, problem, w, state, range(start, start + 4))
+        assert torch.isfinite(w).all()
+        assert (w != before).any()
+
+
+def check_nan_stays_in_its_lane(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """A lane whose gradient is NaN changes no bit elsewhere; its rate stays finite."""
+    built, problem, w, state = _begin(rule, settings)
+    clean = steps(built, problem, w, state, range(8))
+    w, state = steps(built, problem, w, state, range(3))
+    g = problem.gradient(w, 3)
+    g[2] = torch.nan
+    w, state = built.update(w, g, state, problem.oracle(3))
+    w, state = steps(built, problem, w, state, range(4, 8))
+    others = torch.tensor([0, 1, 3, 4])
+    _assert_same(_select((w, state), others), _select(clean, others))
+    assert torch.isfinite(built.observe(state)["lr"]).all()
+
+
+def check_a_state_is_enough_to_resume(
+    rule: type[Rule], settings: Mapping[str, Value]
+) -> None:
+    """A rule built anew at every step continues bitwise from copies of the state."""
+    built, problem, w, state = _begin(rule, settings)
+    straight = steps(built, problem, w, state, range(9))
+    for step in range(9):
+        anew = build_rule(rule, _lanes(rule, settings), RUN, w.dtype)
+        shuffled = dict(sorted(state.items(), reverse=True))
+        w, state = steps(anew, problem, w, shuffled, [step])
+    _assert_same(straight, (w, {name: state[name] for name in straight[1]}))
+
+
+def check_a_pack_shrinks(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """Lanes that stay when others leave continue bitwise."""
+    built, problem, w, state = _begin(rule, settings)
+    whole = steps(built, problem, w, state, range(9))
+    half = steps(built, problem, w, state, range(4))
+    kept = torch.tensor([0, 3, 4])
+    lanes = _lanes(rule, settings)
+    fewer = build_rule(rule, [lanes[i] for i in kept.tolist()], RUN, w.dtype)
+    after = steps(fewer, Problem((0, 3, 4)), *_select(half, kept), range(4, 9))
+    _assert_same(after, _select(whole, kept))
+
+
+def check_a_pack_equals_its_lanes(
+    rule: type[Rule], settings: Mapping[str, Value]
+) -> None:
+    """Lanes run singly, on weights `(P,)`, give what they give in a pack."""
+    built, problem, w, state = _begin(rule, settings)
+    whole = steps(built, problem, w, state, range(9))
+    for lane, lane_settings in enumerate(_lanes(rule, settings)):
+        single = build_rule(rule, lane_settings, RUN, w.dtype)
+        alone = steps(
+            single,
+            Problem((lane,)),
+            w[lane],
+            single.init(w[lane].clone(), LAYOUT),
+            range(9),
+        )
+        torch.testing.assert_close(alone[0], whole[0][lane], rtol=1e-12, atol=1e-12)
+        for name, tensor in single.observe(alone[1]).items():
+            assert tensor.shape == (1,)
+            packed = built.observe(whole[1])[name]
+            torch.testing.assert_close(
+                tensor, packed[lane], rtol=1e-12, atol=1e-12, equal_nan=True
+            )
+
+
+def check_types_and_shapes_stay(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """Weights keep their precision, the state its tensors, with the lanes first."""
+    for dtype in (torch.float32, torch.float64):
+        built, problem, w, state = _begin(rule, settings, dtype)
+        moved, after = steps(built, problem, w, state, range(4))
+        assert moved.dtype == dtype
+        assert moved.shape == w.shape
+        assert state.keys() == after.keys()
+        for name, tensor in after.items():
+            assert tensor.shape[0] == LANES, name
+            assert tensor.shape == state[name].shape, name
+            assert tensor.dtype == state[name].dtype, name
+
+
+def check_nothing_is_read_back(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """A step reads no value back from the device."""
+    built, problem, w, state = _begin(rule, settings)
+    gradients = [problem.gradient(w, step) for step in range(3)]
+
+    def train(w: Tensor = w, state: State = state) -> None:
+        for step, g in enumerate(gradients):
+            w, state = built.update(w, g, state, lambda w: (w[:, :1], w * 0.5))
+
+    assert count_scalar_reads(train) == 0
+
+
+def check_it_shows_its_rate(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+    """What is logged has the rate, one number a lane, before and after steps."""
+    for dtype in (torch.float32, torch.float64):
+        built, problem, w, state = _begin(rule, settings, dtype)
+        for seen in (state, steps(built, problem, w, state, range(5))[1]):
+            shown = built.observe(seen)
+            assert torch.isfinite(shown["lr"]).all()
+            for name, tensor in shown.items():
+                assert tensor.shape == (LANES, 1), name
+                assert tensor.dtype == dtype, name
+
+
+def _select(run: tuple[Tensor, State], kept: Tensor) -> tuple[Tensor, State]:
+    w, state = run
+    return w[kept], {name: tensor[kept] for name, tensor in state.items()}
+
+
+RULE_CHECKS: tuple[Check, ...] = (
+    check_it_learns,
+    check_zero_gradients_are_harmless,
+    check_nan_stays_in_its_lane,
+    check_a_state_is_enough_to_resume,
+    check_a_pack_shrinks,
+    check_a_pack_equals_its_lanes,
+    check_types_and_shapes_stay,
+    check_nothing_is_read_back,
+    check_it_shows_its_rate,
+)
+"""The contract of rules, one function a clause."""

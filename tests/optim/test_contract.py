@@ -1,0 +1,70 @@
+"""The contract, for every rule and its main settings."""
+
+import pytest
+import torch
+
+from hpo_vs_adapt.optim import RULES
+from hpo_vs_adapt.optim.base import Rule, Setting
+from hpo_vs_adapt.optim.testing import RULE_CHECKS, count_scalar_reads
+
+CASES = [
+    ("sgd", {}),
+    ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ("sgd", {"schedule": "cosine", "warmup": 0.25}),
+    ("sgd", {"momentum": 0.5, "weight_decay": 0.1, "decay": "matrices"}),
+    ("adam", {"weight_decay": 0.1}),
+    ("adam", {"schedule": "multistep"}),
+    ("adamw", {"decay": "matrices"}),
+    ("clara", {}),
+    ("clara", {"unit_step": True, "per_tensor": False, "damping": 0.1}),
+    ("clara", {"base": "adam", "mu": "table", "weight_decay": 0.1}),
+    ("clara", {"base": "adam", "unit_step": True, "mu": 0.6}),
+    ("tlr", {"every": 2}),
+    ("tlr", {"every": 3, "momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+    ("tlr", {"base": "adam", "preset": "paper"}),
+    ("tlr", {"base": "adamw", "preset": "code_defaults"}),
+    ("tlr", {"preset": "code_exact"}),
+    ("tlr", {"form": "look_ahead", "momentum": 0.5, "nesterov": True}),
+    ("tlr", {"form": "look_ahead", "base": "adam", "weight_decay": 0.1}),
+]
+
+
+@pytest.mark.parametrize("check", RULE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
+def test_rule_keeps_the_contract(name, settings, check):
+    check(RULES[name], settings)
+
+
+def test_every_rule_is_held_to_the_contract():
+    assert {name for name, _ in CASES} == set(RULES)
+
+
+class Careless(Rule):
+    """Breaks what the contract asks for: lanes meet, values are read, state hides."""
+
+    settings = {"lr": Setting(0.1, "rate")}
+    adapts = "rate"
+    reference = "none"
+
+    def init(self, w, layout):
+        self.size = w.shape[0]
+        return {"mean": torch.zeros(1)}
+
+    def update(self, w, g, state, oracle):
+        state["mean"] = g.mean() + float(g[0, 0]) + 0 * self.size
+        return w - self.number("lr") * (g + state["mean"]), state
+
+    def observe(self, state):
+        return {"lr": self.number("lr")}
+
+
+@pytest.mark.parametrize("check", RULE_CHECKS[2:8], ids=lambda check: check.__name__)
+def test_a_careless_rule_breaks_the_contract(check):
+    with pytest.raises((AssertionError, AttributeError, IndexError)):
+        check(Careless, {})
+
+
+def test_scalar_reads_are_counted():
+    numbers = torch.ones(3)
+    assert count_scalar_reads(lambda: numbers.sum().item() + float(numbers[0])) == 2
+    assert count_scalar_reads(lambda: numbers + 1) == 0
