@@ -1,4 +1,4 @@
-"""Arms and sweeps: from the file's shape to checked parts."""
+"""Arms of a study: from the file's shape to checked parts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo_vs_adapt.study.errors import FieldError, Problems, nearest
-from hpo_vs_adapt.study.parts import Arm, Sweep, Tune
-from hpo_vs_adapt.study.schema import ArmSchema, SweepSchema, TuneSchema, given
+from hpo_vs_adapt.study.errors import FieldError, Problems
+from hpo_vs_adapt.study.parts import Arm, Tune
+from hpo_vs_adapt.study.schema import ArmSchema, TuneSchema, given
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
 
-__all__ = ["build_arm", "build_sweep"]
+__all__ = ["build_arm", "check_together", "combinations"]
 
 DEFAULT_SAMPLER = "tpe"
 
@@ -62,7 +62,8 @@ def build_arm(
     if len(problems.found) > before:
         return None
     with problems.collecting():
-        _agree(path, known, settings, tune)
+        for chosen in _combinations(tune):
+            check_together(f"{path}.optimizer", known, settings, chosen)
     stop = bool(schema.stop_at_target)
     arm = Arm(schema.name, known.name, settings, tune, stop, known.rule.adapts)
     return arm, known
@@ -139,7 +140,7 @@ def _sampler(schema: TuneSchema, path: str) -> dict[str, Any]:
     20 trials gets half of its trials instead, so that it is not random search under
     another name; the number is part of the study either way.
     """
-    from hpo_vs_adapt.tuning import check_sampler
+    from hpo_vs_adapt.samplers import check_sampler
 
     name, args = schema.sampler or DEFAULT_SAMPLER, dict(schema.sampler_args or {})
     if name in STARTUP_SAMPLERS and "n_startup_trials" not in args and schema.trials:
@@ -147,22 +148,25 @@ def _sampler(schema: TuneSchema, path: str) -> dict[str, Any]:
     try:
         check_sampler(name, args)
     except ValueError as error:
-        raise FieldError(f"`{path}.sampler`: {error}") from None
+        raise FieldError(f"`{path}`: {error}") from None
     return {"sampler": name, "sampler_args": args}
 
 
-def _agree(
-    path: str, known: Known, settings: Mapping[str, Value], tune: Tune | None
+def check_together(
+    path: str, known: Known, settings: Mapping[str, Value], chosen: Mapping[str, Value]
 ) -> None:
-    """Refuse settings that contradict each other, fixed and tuned ones together."""
-    for chosen in _combinations(tune):
-        rest = {name: value for name, value in chosen.items() if name != BATCH_SIZE}
-        try:
-            known.rule.check({**settings, **rest})
-        except ValueError as error:
-            tuned = ", ".join(f"{name}={value!r}" for name, value in rest.items())
-            where = f" with {tuned}" if tuned else ""
-            raise FieldError(f"`{path}.optimizer`{where}: {error}") from None
+    """Refuse settings that contradict each other, fixed and chosen ones together.
+
+    Raises:
+        FieldError: With the sentence of the rule.
+    """
+    rest = {name: value for name, value in chosen.items() if name != BATCH_SIZE}
+    try:
+        known.rule.check({**settings, **rest})
+    except ValueError as error:
+        given_ = ", ".join(f"{name}={value!r}" for name, value in rest.items())
+        where = f" with {given_}" if given_ else ""
+        raise FieldError(f"`{path}`{where}: {error}") from None
 
 
 def _combinations(tune: Tune | None) -> Iterator[dict[str, Value]]:
@@ -172,39 +176,10 @@ def _combinations(tune: Tune | None) -> Iterator[dict[str, Value]]:
         values.update(tune.grid)
         for name, space in tune.space.items():
             values[name] = space.choices or (space.low, space.high)
+    yield from combinations(values)
+
+
+def combinations(values: Mapping[str, Sequence[Value]]) -> Iterator[dict[str, Value]]:
+    """Yield every way to choose one value for each name."""
     for chosen in product(*values.values()):
         yield dict(zip(values, chosen, strict=True))
-
-
-def build_sweep(
-    schema: SweepSchema, path: str, arms: Mapping[str, Known | None], problems: Problems
-) -> Sweep:
-    """Return a sweep; what is wrong with it is added to `problems`.
-
-    Args:
-        schema: As the file has it.
-        path: Where it is in the file, ``sensitivity[0]``.
-        arms: All arms by name; None for one that is wrong itself.
-        problems: Collects what is wrong.
-    """
-    for key in ("arms", "vary"):
-        if not getattr(schema, key):
-            problems.found.append(f"`{path}.{key}` must not be empty.")
-    swept: list[Known] = []
-    for i, name in enumerate(schema.arms):
-        if name not in arms:
-            hint = nearest(name, sorted(arms))
-            problems.found.append(
-                f"`{path}.arms[{i}]`: there is no arm `{name}`; {hint}"
-            )
-        elif name in schema.arms[:i]:
-            problems.found.append(f"`{path}.arms` must not name `{name}` twice.")
-        elif (known := arms[name]) is not None:
-            swept.append(known)
-    vary: dict[str, tuple[Value, ...]] = {}
-    for setting, values in schema.vary.items():
-        for known in swept:
-            with problems.collecting():
-                at = f"{path}.vary.{setting}"
-                vary[setting] = known.listed(at, setting, values)
-    return Sweep(schema.arms, vary)

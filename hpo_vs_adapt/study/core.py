@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hpo_vs_adapt.study.arms import build_arm, build_sweep
+from hpo_vs_adapt.study.arms import build_arm
 from hpo_vs_adapt.study.errors import Problems, nearest
 from hpo_vs_adapt.study.parts import (
     DEFAULT_SEEDS,
@@ -19,9 +19,10 @@ from hpo_vs_adapt.study.parts import (
     Sweep,
     WorkloadEntry,
 )
-from hpo_vs_adapt.study.schema import StudySchema, given, read_schema
+from hpo_vs_adapt.study.schema import StudySchema, given
+from hpo_vs_adapt.study.shape import check_shape
+from hpo_vs_adapt.study.sweeps import build_sweep, check_overlaps
 from hpo_vs_adapt.study.text import parse, read_text
-from hpo_vs_adapt.study.values import Known
 from hpo_vs_adapt.study.workloads import build_workload
 
 __all__ = ["Study"]
@@ -87,7 +88,7 @@ class Study:
 def _build(
     data: Mapping[str, Any], base: Path, source: Path | None, text: str
 ) -> Study:
-    schema = read_schema(data, source)
+    schema = check_shape(data, source)
     problems = Problems()
     _check_lists(schema, problems)
     entries = [
@@ -98,13 +99,12 @@ def _build(
         build_arm(one, f"arms[{i}]", base, problems)
         for i, one in enumerate(schema.arms)
     ]
-    known: dict[str, Known | None] = {
-        one.name: pair and pair[1] for one, pair in zip(schema.arms, built, strict=True)
-    }
+    named = dict(zip((one.name for one in schema.arms), built, strict=True))
     sweeps = [
-        build_sweep(one, f"sensitivity[{i}]", known, problems)
+        build_sweep(one, f"sensitivity[{i}]", named, problems)
         for i, one in enumerate(schema.sensitivity or ())
     ]
+    check_overlaps(sweeps, problems)
     workloads = tuple(entry for entry in entries if entry is not None)
     arms = tuple(pair[0] for pair in built if pair is not None)
     labels = [None if entry is None else entry.name for entry in entries]

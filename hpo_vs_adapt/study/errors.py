@@ -72,17 +72,20 @@ def show(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
-def unknown(kind: str, path: str, name: str, known: Iterable[str]) -> FieldError:
+def unknown(
+    kind: str, path: str, name: str, known: Iterable[str], of: str = ""
+) -> FieldError:
     """Return the problem of a name nobody knows, with the nearest that is known.
 
     Args:
-        kind: What the name is of: ``key``, ``setting of `sgd` ``.
+        kind: What it names: ``key``, ``setting``.
         path: Where it is, the name included.
         name: The name alone.
         known: Names that would do.
+        of: What has these names, if the path does not say it.
     """
-    names = sorted(known)
-    return FieldError(f"unknown {kind} `{path}`; {nearest(name, names)}")
+    owner = f" of `{of}`" if of else ""
+    return FieldError(f"unknown {kind} `{path}`{owner}; {nearest(name, sorted(known))}")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

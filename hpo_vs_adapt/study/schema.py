@@ -6,22 +6,13 @@ What needs the rules and workloads themselves is checked afterwards, in `arms` a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Tag,
-    ValidationError,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic_core import PydanticCustomError
 
 from hpo_vs_adapt.study import fields
-from hpo_vs_adapt.study.errors import StudyError, must, unknown
 
 __all__ = [
     "ArmSchema",
@@ -32,7 +23,6 @@ __all__ = [
     "TuneSchema",
     "WorkloadSchema",
     "given",
-    "read_schema",
 ]
 
 
@@ -238,67 +228,3 @@ def given(schema: BaseModel | None) -> dict[str, Any]:
         return {}
     values = {name: getattr(schema, name) for name in type(schema).model_fields}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def read_schema(data: Mapping[str, Any], source: Path | None = None) -> StudySchema:
-    """Return a study file's content, checked as far as its shape goes.
-
-    Raises:
-        StudyError: With everything about the shape that is wrong.
-    """
-    try:
-        return StudySchema.model_validate(dict(data))
-    except ValidationError as error:
-        sentences = [_sentence(details) for details in error.errors(include_url=False)]
-        raise StudyError(sentences, source) from None
-
-
-_RULES = {
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "dict_type": "a mapping",
-    "tuple_type": "a list",
-    "union_tag_not_found": "a list of values or a range {low, high, …}",
-}
-"""What the errors of pydantic mean in the file's terms."""
-
-
-def _sentence(details: ErrorDetails) -> str:
-    location, kind = details["loc"], details["type"]
-    path = _path(location)
-    if kind == "extra_forbidden":
-        model = _model_at(location[:-1])
-        return str(unknown("key", path, str(location[-1]), model.model_fields))
-    if kind == "missing":
-        return f"`{path}` is missing."
-    if kind == "literal_error":
-        rule = details["ctx"]["expected"].replace("'", "`")
-        return str(must(path, rule, details["input"]))
-    return str(must(path, _RULES.get(kind, details["msg"]), details["input"]))
-
-
-def _path(location: tuple[str | int, ...]) -> str:
-    parts = (
-        f"[{part}]" if isinstance(part, int) else f".{part}"
-        for part in location
-        if isinstance(part, int) or not part.startswith("<")
-    )
-    return "".join(parts).removeprefix(".")
-
-
-def _model_at(location: tuple[str | int, ...]) -> type[BaseModel]:
-    """Return the schema of the mapping at `location`, for the keys it knows."""
-    model: type[BaseModel] = StudySchema
-    for part in location:
-        field = model.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None:
-            model = next(_models(field.annotation), model)
-    return model
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the schemas named in a type, however deep."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)

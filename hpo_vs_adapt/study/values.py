@@ -44,9 +44,7 @@ class Known:
         from hpo_vs_adapt.optim.settings import coerce_setting
 
         if setting not in self.rule.settings:
-            raise unknown(
-                f"setting of `{self.name}`", path, setting, self.rule.settings
-            )
+            raise unknown("setting", path, setting, self.rule.settings, self.name)
         known = self.rule.settings[setting]
         read = coerce_setting(known, value)
         if not known.accepts(read):
@@ -124,15 +122,10 @@ class Known:
         """
         if setting != BATCH_SIZE and setting not in self.rule.settings:
             names = (*self.rule.settings, BATCH_SIZE)
-            raise unknown(f"setting of `{self.name}`", path, setting, names)
+            raise unknown("setting", path, setting, names, self.name)
 
     def _categorical(self, path: str, setting: str, given: tuple[Any, ...]) -> Space:
-        choices = self.listed(path, setting, given)
-        for i, value in enumerate(choices):
-            if isinstance(value, tuple):
-                rule = "a number, a word, a flag or null (lists: `by: grid`)"
-                raise must(f"{path}[{i}]", rule, list(value))
-        return Space("categorical", choices=choices)
+        return Space("categorical", choices=self.listed(path, setting, given))
 
     def _numbers(
         self, path: str, setting: str, given: SpaceSchema, low: float, high: float
