@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.shipment import ReferenceProblem, Shipment, nearest, pack_file
+from hpo_vs_adapt.reference_problem import ReferenceProblem, nearest
+from hpo_vs_adapt.shipment import Shipment, pack_file
 from hpo_vs_adapt.sources import importable
 
 if TYPE_CHECKING:

@@ -9,28 +9,31 @@ the import statements, wherever these stand, so a name put together at run time 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.abc
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 from typing_extensions import override
 
-from hpo_vs_adapt.sources import Source, closure, importable, read_source, source_in
+from hpo_vs_adapt.reference_problem import Importing, ReferenceProblem, nearest
+from hpo_vs_adapt.sources import (
+    Source,
+    first_names,
+    importable,
+    plainly_imported,
+    read_source,
+    source_in,
+)
 
-__all__ = ["ReferenceProblem", "Shipment", "carried_by", "nearest", "pack_file"]
-
-
-class ReferenceProblem(ValueError):
-    """A reference that leads nowhere, in one sentence."""
+__all__ = ["Shipment", "carried_by", "pack_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Shipment:
             ReferenceProblem: If the module cannot be run or has no such name.
         """
         place, _, name = self.reference.rpartition(":")
-        with _Importing(self.reference):
+        with Importing(self.reference):
             if self.filename is None:
                 module = importlib.import_module(place)
             else:
@@ -104,24 +107,16 @@ def pack_file(reference: str, file: Path) -> Shipment:
     Raises:
         ReferenceProblem: If the file, or one that it imports, cannot be read or parsed.
     """
-    with _Importing(reference):
+    with Importing(reference):
         root = Source(_module_name(file), str(file), read_source(file))
-        reached = closure(root, lambda name: _sibling(file.parent, name))
-        firsts = {source.name.partition(".")[0] for source in reached} - {root.name}
-        siblings = [s for first in sorted(firsts) for s in _whole(file.parent, first)]
-    return Shipment(reference, str(file), root.text, tuple(siblings))
+        siblings = _reached(file.parent, root)
+    return Shipment(reference, str(file), root.text, siblings)
 
 
 def carried_by(module: ModuleType) -> Shipment | None:
     """Return the shipment that a module was loaded from, or None."""
     loader = module.__spec__.loader if module.__spec__ else None
     return loader.shipment if isinstance(loader, _Loader) else None
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return ``; did you mean `x`?``, or nothing if no known name is near."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 class _Loader(importlib.abc.ExecutionLoader):
@@ -153,7 +148,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         self.sources = {shipment.package: Source("", folder, "", package=True)}
         for source in (shipment.root, *shipment.siblings):
             self.sources[f"{shipment.package}.{source.name}"] = source
-        self.sources.update((source.name, source) for source in shipment.siblings)
+        self.sources.update((source.name, source) for source in _plain(shipment))
 
     @override
     def find_spec(
@@ -170,44 +165,25 @@ class _Finder(importlib.abc.MetaPathFinder):
         )
 
 
-class _Importing:
-    """Turns whatever a module raises while it is imported into a `ReferenceProblem`."""
-
-    def __init__(self, reference: str) -> None:
-        self.reference = reference
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, ReferenceProblem):
-            return
-        if isinstance(error, (Exception, SystemExit)):
-            message = " ".join(str(error).split())
-            raise ReferenceProblem(
-                f"`{self.reference}`: importing it raised {type(error).__name__}: "
-                f"{message}."
-            ) from error
-
-
 def _serve(shipment: Shipment) -> None:
     """Let Python find the modules of a shipment, siblings by their plain names too."""
     if any(isinstance(f, _Finder) and f.shipment == shipment for f in sys.meta_path):
         return
-    firsts = {
-        source.name: source for source in shipment.siblings if "." not in source.name
-    }
-    for source in firsts.values():
-        _check_plain_name(source, shipment.reference)
-    if any(_edited(source) for source in shipment.siblings):
-        for name in [n for n in sys.modules if n.partition(".")[0] in firsts]:
+    plain = _plain(shipment)
+    tops = {source.name for source in plain if "." not in source.name}
+    for source in plain:
+        if source.name in tops:
+            _check_plain_name(source, shipment.reference)
+    if any(_edited(source) for source in plain):
+        for name in [n for n in sys.modules if n.partition(".")[0] in tops]:
             del sys.modules[name]
     sys.meta_path.insert(0, _Finder(shipment))
+
+
+def _plain(shipment: Shipment) -> list[Source]:
+    """Return the siblings that are imported other than relatively."""
+    wanted = plainly_imported((shipment.root, *shipment.siblings))
+    return [s for s in shipment.siblings if s.name.partition(".")[0] in wanted]
 
 
 def _check_plain_name(source: Source, reference: str) -> None:
@@ -239,14 +215,24 @@ def _module_name(file: Path) -> str:
     return re.sub(r"\W", "_", file.stem)
 
 
-def _sibling(folder: Path, name: str) -> Source | None:
-    found = source_in([folder], name)
-    first = source_in([folder], name.partition(".")[0])
-    if first is None or Path(first.path).is_file():
-        return found
-    spec = importlib.util.find_spec(first.name)  # a bare folder gives way to a library
-    bare = spec is None or spec.origin is None or isinstance(spec.loader, _Loader)
-    return found if bare else None
+def _reached(folder: Path, root: Source) -> tuple[Source, ...]:
+    """Return what a file imports from its folder, and what that imports, and so on."""
+    found: dict[str, list[Source]] = {root.name: []}
+    waiting = [root]
+    while waiting:
+        for first in sorted(first_names(waiting.pop()) - set(found)):
+            if _is_sibling(folder, first):
+                found[first] = list(_whole(folder, first))
+                waiting.extend(found[first])
+    return tuple(source for first in sorted(found) for source in found[first])
+
+
+def _is_sibling(folder: Path, name: str) -> bool:
+    source = source_in([folder], name)
+    if source is None or Path(source.path).is_file():
+        return source is not None
+    spec = importlib.util.find_spec(name)  # a bare folder gives way to a library
+    return spec is None or spec.origin is None or isinstance(spec.loader, _Loader)
 
 
 def _whole(folder: Path, first: str) -> Iterator[Source]:

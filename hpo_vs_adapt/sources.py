@@ -16,9 +16,11 @@ __all__ = [
     "Locate",
     "Source",
     "closure",
+    "first_names",
     "for_types_only",
     "importable",
     "installed",
+    "plainly_imported",
     "read_source",
     "source_in",
 ]
@@ -116,6 +118,24 @@ def closure(root: Source, locate: Locate) -> tuple[Source, ...]:
                 found[source.path] = source
                 waiting.append(source)
     return tuple(sorted(found.values(), key=lambda source: source.name))
+
+
+def plainly_imported(sources: Iterable[Source]) -> set[str]:
+    """Return the top-level names that modules import other than relatively."""
+    statements = (s for source in sources for s in _imports(source.text))
+    return {s.module.partition(".")[0] for s in statements if s.level == 0}
+
+
+def first_names(source: Source) -> set[str]:
+    """Return the top-level names that a module imports, whether modules or not."""
+    found: set[str] = set()
+    for statement in _imports(source.text):
+        target = statement.target(source)
+        if target == "":  # from . import x, beside the file
+            found.update(name for name, _ in statement.names)
+        elif target is not None:
+            found.add(target.partition(".")[0])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
