@@ -66,6 +66,15 @@ class Spending:
             self.seconds + other.seconds,
         )
 
+    def __sub__(self, other: Spending) -> Spending:
+        return Spending(
+            self.sample_gradients - other.sample_gradients,
+            self.forward_samples - other.forward_samples,
+            self.steps - other.steps,
+            self.flops - other.flops,
+            self.seconds - other.seconds,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from hpo_vs_adapt.ledger import Purpose, Spending
+from hpo_vs_adapt.metrics import arm_bills, target_crossing
+from hpo_vs_adapt.prepared import PreparedWorkload
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tracks import Request, Track
+from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord
 
-__all__ = ["TRIAL_COLUMNS", "Results"]
+__all__ = ["PROGRESS_COLUMNS", "TRIAL_COLUMNS", "Results", "make_results"]
 
 TRIAL_COLUMNS = (
     "workload",  # label of the workload in the study
@@ -43,6 +52,11 @@ TRIAL_COLUMNS = (
 )
 """Columns of `Results.records`, one row a trial of a stream."""
 
+PROGRESS_COLUMNS = ("workload", "arm", "role", "planned", "done")
+"""Columns of `Results.progress`."""
+
+_IN_A_ROW = 2  # evaluations that make a crossing sustained
+
 
 @dataclass(frozen=True)
 class Results:
@@ -53,8 +67,8 @@ class Results:
         records: One row a trial of a stream, columns `TRIAL_COLUMNS`.
         curves: One row an evaluation: `key` and the columns of the curves; what one
             rule logs and another does not is NaN.
-        progress: One row per workload, arm and role (policy, retrain, sweep): columns
-            `workload, arm, role, planned, done`.
+        progress: One row per workload, arm and role (policy, retrain, sweep), columns
+            `PROGRESS_COLUMNS`.
         provenance: Versions, revision and hardware, as in ``summary.json``.
     """
 
@@ -63,3 +77,132 @@ class Results:
     curves: pd.DataFrame
     progress: pd.DataFrame
     provenance: dict[str, str]
+
+    def costs(self) -> pd.DataFrame:
+        """Return the bill of every arm on every workload (`metrics.arm_bills`)."""
+        return arm_bills(self.records)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``summary.json`` holds."""
+        from hpo_vs_adapt.report import make_summary
+
+        return make_summary(self)
+
+    def write_report(self, directory: str | Path) -> Path:
+        """Write the report into a folder and return the path of its page."""
+        from hpo_vs_adapt.report import write_report
+
+        return write_report(self, Path(directory))
+
+
+def make_results(
+    study: Study,
+    tracks: Iterable[Track],
+    answered: Iterable[tuple[Request, TrialRecord]],
+    provenance: Mapping[str, str],
+) -> Results:
+    """Return the tables of the trials that have ended.
+
+    Args:
+        study: What was compared.
+        tracks: Its streams.
+        answered: What they asked for and were told.
+        provenance: Versions, revision and hardware.
+    """
+    order = {id(track): place for place, track in enumerate(_in_order(study, tracks))}
+    pairs = sorted(
+        answered, key=lambda pair: (order[id(pair[0].track)], pair[0].proposal.number)
+    )
+    rows = [_row(request, record) for request, record in pairs]
+    curves = {}
+    for request, record in pairs:  # the longest, where one request cut it short
+        known = curves.get(request.key)
+        if known is None or len(known) < len(record.curve):
+            curves[request.key] = record.curve.assign(key=request.key)
+    columns = ["key", *CURVE_COLUMNS]
+    table = pd.concat([pd.DataFrame(columns=columns), *curves.values()])
+    return Results(
+        study,
+        pd.DataFrame(rows, columns=list(TRIAL_COLUMNS)),
+        table.reset_index(drop=True),
+        _progress(study, tracks),
+        dict(provenance),
+    )
+
+
+def _in_order(study: Study, tracks: Iterable[Track]) -> list[Track]:
+    """Return the streams by workload, arm, role and seed, however they came up."""
+    workloads = [entry.name for entry in study.workloads]
+    arms = [arm.name for arm in study.arms]
+    roles = ["policy", "retrain", "sweep"]
+    return sorted(
+        tracks,
+        key=lambda t: (
+            workloads.index(t.prepared.entry.name),
+            arms.index(t.arm.name),
+            roles.index(t.role),
+            t.place,
+        ),
+    )
+
+
+def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
+    track, spec, curve = request.track, request.spec, record.curve
+    prepared: PreparedWorkload = track.prepared
+    metric = prepared.workload.metric
+    values = curve["validation_metric"]
+    crossing = target_crossing(
+        curve["cost"], values, prepared.entry.target, metric.mode, _IN_A_ROW
+    )
+    best = values.argmax() if metric.mode == "max" else values.argmin()
+    seen = values.notna().any()
+    charged = record.ledger.charged()
+    # Work that was lost with a worker came before the crossing that was kept.
+    lost = record.ledger.spent.get(Purpose.LOST, Spending()).sample_gradients
+    return {
+        "workload": prepared.entry.name,
+        "arm": track.arm.name,
+        "kind": track.arm.kind,
+        "by": track.arm.by,
+        "role": track.role,
+        "stream": track.seed,
+        "number": request.proposal.number,
+        "key": request.key,
+        "rule": spec.rule,
+        "settings": dict(spec.settings),
+        "batch_size": spec.batch_size,
+        "seed": spec.seed,
+        "end": str(record.end),
+        "failed": record.end in (EndReason.DIVERGED, EndReason.CRASHED),
+        "hit": math.isfinite(crossing.first),
+        "cost": record.ledger.cost,
+        "cost_to_target": crossing.first + lost,
+        "sustained_cost": crossing.sustained + lost,
+        "cost_before_target": crossing.after + lost,
+        "best_metric": values.iloc[best] if seen else math.nan,
+        "final_metric": values.iloc[-1] if len(values) else math.nan,
+        "test_metric": curve["test_metric"].iloc[best] if seen else math.nan,
+        "sample_gradients": charged.sample_gradients,
+        "forward_samples": charged.forward_samples,
+        "steps": charged.steps,
+        "flops": charged.flops,
+        "seconds": charged.seconds,
+        "amortised": record.lanes > 1,
+        "error": record.error,
+    }
+
+
+def _progress(study: Study, tracks: Iterable[Track]) -> pd.DataFrame:
+    planned: dict[tuple[str, str, str], list[int]] = {}
+    for track in _in_order(study, tracks):
+        place = (track.prepared.entry.name, track.arm.name)
+        row = planned.setdefault((*place, track.role), [0, 0])
+        row[1] += track.done
+        if track.role != "retrain":
+            row[0] += track.stream.planned
+        # Planned even while the winner is not known.
+        again = track.planned_with_retrains - track.stream.planned
+        if again > 0:
+            planned.setdefault((*place, "retrain"), [0, 0])[0] += again
+    rows = [(*place, *counts) for place, counts in planned.items()]
+    return pd.DataFrame(rows, columns=list(PROGRESS_COLUMNS))

@@ -61,7 +61,6 @@ class TrialSpec:
         epochs: Budget in passes over the training data.
         evaluate_every: Steps between two evaluations.
         split: ``default`` or ``paper`` (the source's protocol).
-        data: Where the workload's files are, or None for its own places.
         precision: ``float32`` or ``float64``.
         stop_at: Validation metric at which training ends, or None. Not part of the
             trial's identity: a record that ran further serves it.
@@ -75,7 +74,6 @@ class TrialSpec:
     epochs: float
     evaluate_every: int
     split: str = "default"
-    data: str | None = None
     precision: str = "float32"
     stop_at: float | None = None
 

@@ -1,0 +1,156 @@
+"""The packs that are out, and what is known of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from hpo_vs_adapt.ledger import Spending
+from hpo_vs_adapt.packs import PackJob
+from hpo_vs_adapt.plan import Plan
+from hpo_vs_adapt.tracks import Request
+from hpo_vs_adapt.worker import PackReport, crash_record
+
+__all__ = ["Board", "ScheduleSummary", "Slots"]
+
+_SHOWN_AFTER_SECONDS = 2.0  # shorter trials are written to Optuna when they end
+
+
+@dataclass(slots=True)
+class ScheduleSummary:
+    """What a schedule did.
+
+    Args:
+        packs: Number of packs trained.
+        trials: Number of trials trained.
+        processes: Ids of the processes that trained them.
+    """
+
+    packs: int = 0
+    trials: int = 0
+    processes: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How packs share the machines.
+
+    Args:
+        cpu: CPUs of a pack.
+        gpu: GPUs of a pack, possibly a fraction.
+        packs: Packs that train at a time.
+        memory: Bytes of main memory that a pack may use.
+    """
+
+    cpu: float
+    gpu: float
+    packs: int
+    memory: float
+
+    @property
+    def threads(self) -> int:
+        """Threads that a pack computes with."""
+        return max(1, math.floor(self.cpu))
+
+
+class Board:
+    """The packs that are out: hands them out, takes their reports, splits what fails.
+
+    Args:
+        plan: Gives packs and takes records.
+        slots: How packs share the machines.
+        lanes: The largest pack for trials like the one given.
+        changed: Called after every change, for the progress display.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        slots: Slots,
+        lanes: Callable[[Request], int],
+        changed: Callable[[Board], None],
+    ) -> None:
+        self.plan = plan
+        self.summary = ScheduleSummary()
+        self.jobs: dict[str, PackJob] = {}
+        self._slots = slots
+        self._lanes = lanes
+        self._changed = changed
+        self._started: dict[str, float] = {}
+        self._last: dict[str, PackReport] = {}
+        self._limits: dict[Hashable, int] = {}
+
+    def next_job(self, trial_id: str) -> PackJob | None:
+        """Return the next pack, or None while streams wait for results."""
+        job = self.plan.next_pack(self._slots.packs, self._most_lanes)
+        if job is None:
+            assert self.jobs or self.plan.finished, (
+                "streams wait for results of no trial"
+            )
+            return None
+        self.jobs[trial_id] = job
+        self._started[trial_id] = time.monotonic()
+        self._changed(self)
+        return job
+
+    def take(self, trial_id: str, report: PackReport) -> None:
+        """Take a report: finished trials, and how far the others are."""
+        job = self.jobs[trial_id]
+        self._charge_lost(trial_id, job, report)
+        self._last[trial_id] = report
+        self.summary.processes.add(report.process)
+        for record in report.finished:
+            if self.plan.is_training(
+                record.key
+            ):  # else told before its worker was lost
+                self.plan.finish(record)
+                self.summary.trials += 1
+        if time.monotonic() - self._started[trial_id] > _SHOWN_AFTER_SECONDS:
+            for key, (step, value) in report.latest.items():
+                self.plan.show(key, step, value)
+        if report.failure is not None:
+            if report.out_of_memory:
+                self._limits[job.group] = max(1, len(report.latest) // 2)
+            self._failed(job, report.failure, report.spent)
+        self.plan.advance()
+        self._changed(self)
+
+    def lost(self, trial_id: str, error: BaseException | None) -> None:
+        """Take note that Ray has given a pack up: its worker was lost too often."""
+        job = self.jobs[trial_id]
+        report = self._last.get(trial_id)
+        spent = report.spent if report is not None else Spending()
+        lines = str(error).strip().splitlines() or ["the worker was lost"]
+        self._failed(job, lines[0], spent)
+        self.plan.advance()
+
+    def ended(self, trial_id: str) -> None:
+        """Take note that a pack is over."""
+        self.jobs.pop(trial_id, None)
+        self._last.pop(trial_id, None)
+        self.summary.packs += 1
+        self._changed(self)
+
+    def _most_lanes(self, request: Request) -> int:
+        group = self.plan.group(request)
+        return min(self._lanes(request), self._limits.get(group, self._lanes(request)))
+
+    def _charge_lost(self, trial_id: str, job: PackJob, report: PackReport) -> None:
+        """Charge what an earlier attempt spent after the checkpoint it left."""
+        last = self._last.get(trial_id)
+        if last is not None and last.attempt != report.attempt:
+            self.plan.charge(self.plan.unfinished(job), last.spent - report.resumed)
+
+    def _failed(self, job: PackJob, error: str, spent: Spending) -> None:
+        """Try the trials of a failed pack apart; one that fails alone has crashed."""
+        left = self.plan.unfinished(job)
+        self.plan.charge(left, spent)
+        if len(left) > 1:
+            self.plan.split(job)
+            return
+        for key in left:
+            spec = job.specs[job.keys.index(key)]
+            share = job.flops.forward_share
+            self.plan.finish(crash_record(key, spec, error, share))

@@ -1,0 +1,409 @@
+"""Streams at work: an arm on a workload with one tuner seed, and its Optuna study."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hpo_vs_adapt.identity import source_hash
+from hpo_vs_adapt.optim.base import Rule
+from hpo_vs_adapt.optuna_studies import OptunaStudies, StudyMirror
+from hpo_vs_adapt.prepared import PreparedWorkload
+from hpo_vs_adapt.study import Arm, Space, Study, Sweep
+from hpo_vs_adapt.train import LOOP_VERSION
+from hpo_vs_adapt.trials import EndReason, TrialRecord, TrialSpec, Value
+from hpo_vs_adapt.tuning import (
+    ListStream,
+    Outcome,
+    Proposal,
+    Stream,
+    make_stream,
+    retrain_seeds,
+    stream_seeds,
+    told_value,
+)
+
+__all__ = ["Request", "Role", "Track", "make_tracks", "retrain_track"]
+
+Role = Literal["policy", "retrain", "sweep"]
+"""What trials are for: counted in the bill, the winner again, or sensitivity."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A trial that a stream has asked for.
+
+    Args:
+        track: Who asked.
+        proposal: What its tuner chose.
+        spec: The whole trial.
+        key: Its identity.
+    """
+
+    track: Track
+    proposal: Proposal
+    spec: TrialSpec
+    key: str
+
+
+class Track:
+    """One stream at work.
+
+    Args:
+        prepared: The workload it trains.
+        arm: The arm whose trials they are.
+        role: What the trials are for.
+        seed: Tuner seed, or -1 where nothing is tuned.
+        stream: Asks for trials.
+        mirror: Its Optuna study, or None to keep none.
+        place: Sorts it among the streams of its workload, arm and role.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedWorkload,
+        arm: Arm,
+        role: Role,
+        seed: int,
+        stream: Stream,
+        mirror: StudyMirror | None,
+        place: Sequence[int | str] = (),
+    ) -> None:
+        self.prepared = prepared
+        self.arm = arm
+        self.role: Role = role
+        self.seed = seed
+        self.stream = stream
+        self.retrained = False
+        self.done = 0
+        self.hits = 0
+        self.best: float | None = None
+        self.place = tuple(place)
+        self._mirror = mirror
+        self._asked = 0
+        self._chosen: dict[int, Proposal] = {}
+        self._shown: set[int] = set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all planned trials have their results."""
+        return self.stream.finished
+
+    @property
+    def has_no_winner(self) -> bool:
+        """Whether all its trials have crashed, so that there is nothing to retrain."""
+        return self.finished and self.stream.best() is None
+
+    @property
+    def planned_with_retrains(self) -> int:
+        """Trials of the stream and of its winner's retrains, known or not yet."""
+        if self.role == "retrain":
+            return 0  # counted where they were planned
+        tune = self.arm.tune
+        again = tune.retrain if tune and self.role == "policy" else 0
+        return self.stream.planned + (0 if self.has_no_winner else again)
+
+    @property
+    def wants_retrain(self) -> bool:
+        """Whether the winner is known and waits to be trained again."""
+        tune = self.arm.tune
+        return (
+            self.role == "policy"
+            and tune is not None
+            and tune.retrain > 0
+            and not self.retrained
+            and self.finished
+            and self.stream.best() is not None
+        )
+
+    @property
+    def work_behind(self) -> float:
+        """Sample gradients of the trials that can only be asked for later."""
+        later = self.stream.planned - self._asked
+        return later * self.prepared.budget(self.prepared.entry.batch_size)
+
+    def ready(self) -> list[Proposal]:
+        """Return the proposals that may be trained now, each once."""
+        proposals = self.stream.ready()
+        self._asked += len(proposals)
+        self._chosen |= {proposal.number: proposal for proposal in proposals}
+        return proposals
+
+    def winner(self) -> Proposal:
+        """Return the proposal with the best told value."""
+        number = self.stream.best()
+        assert number is not None
+        return self._chosen[number]
+
+    def spec(self, proposal: Proposal) -> TrialSpec:
+        """Return the trial that a proposal asks for."""
+        settings: dict[str, Value] = {**self.arm.settings, **dict(proposal.settings)}
+        stops = self.arm.stop_at_target and self.role == "policy"
+        return self.prepared.spec(
+            self.arm.rule,
+            tuple(sorted(settings.items())),
+            proposal.batch_size,
+            proposal.seed,
+            self.prepared.entry.target if stops else None,
+        )
+
+    def show(self, request: Request, step: int, value: float) -> None:
+        """Show a trial as running in its Optuna study, with its latest evaluation."""
+        if self._mirror is None:
+            return
+        number = request.proposal.number
+        if number not in self._shown:
+            self._shown.add(number)
+            self._mirror.begin(
+                number, self._params(request.proposal), self._attrs(request)
+            )
+        self._mirror.report(number, step, value)
+
+    def tell(self, request: Request, record: TrialRecord) -> None:
+        """Tell the stream how a trial ended, and write it into the Optuna study."""
+        crashed = record.end is EndReason.CRASHED
+        value = math.nan if crashed else self._told(record)
+        number = request.proposal.number
+        self.stream.tell(number, Outcome(value, failed=crashed))
+        metric = self.prepared.workload.metric
+        values = record.curve["validation_metric"]
+        best = values.max() if metric.mode == "max" else values.min()
+        hit = metric.meets(best, self.prepared.entry.target)
+        self.done += 1
+        self.hits += hit
+        if not math.isnan(best) and (
+            self.best is None or metric.meets(best, self.best)
+        ):
+            self.best = float(best)
+        if self._mirror is None:
+            return
+        self._mirror.finish(
+            number,
+            self._params(request.proposal),
+            None if crashed else value,
+            "FAIL" if crashed else "COMPLETE",
+            dict(zip(record.curve["step"].astype(int), values, strict=True)),
+            {
+                **self._attrs(request),
+                "end_reason": str(record.end),
+                "cost": record.ledger.cost,
+                "hit": bool(hit),
+                **({"error": record.error} if record.error else {}),
+            },
+        )
+
+    def _told(self, record: TrialRecord) -> float:
+        entry = self.prepared.entry
+        metric = self.prepared.workload.metric
+        objective = self.arm.tune.objective if self.arm.tune else "metric"
+        return told_value(
+            record.curve,
+            record.end,
+            metric,
+            objective,
+            entry.target,
+            self.stream.worst,
+            budget=self.prepared.budget(record.spec.batch_size),
+        )
+
+    def _params(self, proposal: Proposal) -> dict[str, Value]:
+        params: dict[str, Value] = dict(proposal.settings)
+        if proposal.batch_size is not None:
+            params["batch_size"] = proposal.batch_size
+        if self.role != "policy" or self.arm.tune is None:
+            params["seed"] = proposal.seed
+        return params
+
+    def _attrs(self, request: Request) -> dict[str, object]:
+        return {
+            "record": request.key,
+            "seed": request.spec.seed,
+            "batch_size": request.spec.batch_size,
+            "role": self.role,
+            "settings": {k: v for k, v in request.spec.settings},
+        }
+
+    def close(self) -> None:
+        """Write what the Optuna study still waits for, as far as its turn has come."""
+        if self._mirror is not None:
+            self._mirror.close()
+
+
+def make_tracks(
+    study: Study,
+    prepared: Mapping[str, PreparedWorkload],
+    rules: Mapping[str, type[Rule]],
+    studies: OptunaStudies | None,
+) -> list[Track]:
+    """Return the streams that a study starts with, workload by workload."""
+    tracks = []
+    for entry in study.workloads:
+        subject = prepared[entry.name]
+        for arm in study.arms:
+            tracks += _policy_tracks(study, subject, arm, rules[arm.rule], studies)
+        for sweep in study.sensitivity:
+            for name in sweep.arms:
+                arm = next(arm for arm in study.arms if arm.name == name)
+                tracks.append(
+                    _sweep_track(study, subject, arm, sweep, rules[arm.rule], studies)
+                )
+    return tracks
+
+
+def retrain_track(
+    track: Track,
+    study: Study,
+    rules: Mapping[str, type[Rule]],
+    studies: OptunaStudies | None,
+) -> Track:
+    """Return the stream that trains a finished stream's winner with fresh seeds."""
+    tune = track.arm.tune
+    assert tune is not None
+    track.retrained = True
+    winner = track.winner()
+    proposals = [
+        Proposal(number, winner.settings, winner.batch_size, seed)
+        for number, seed in enumerate(retrain_seeds(study.seeds, tune.retrain))
+    ]
+    place = ("retrain", str(track.seed))
+    return _track(
+        study,
+        track.prepared,
+        track.arm,
+        "retrain",
+        track.seed,
+        ListStream(proposals, track.prepared.workload.metric.mode),
+        place,
+        (winner.settings, winner.batch_size),
+        rules[track.arm.rule],
+        studies,
+    )
+
+
+def _policy_tracks(
+    study: Study,
+    prepared: PreparedWorkload,
+    arm: Arm,
+    rule: type[Rule],
+    studies: OptunaStudies | None,
+) -> list[Track]:
+    mode = prepared.workload.metric.mode
+    if arm.tune is None:
+        proposals = [Proposal(n, (), None, seed) for n, seed in enumerate(study.seeds)]
+        stream: Stream = ListStream(proposals, mode)
+        return [
+            _track(study, prepared, arm, "policy", -1, stream, (), (), rule, studies)
+        ]
+    if arm.tune.objective == "cost":
+        mode = "min"
+    return [
+        _track(
+            study,
+            prepared,
+            arm,
+            "policy",
+            seed,
+            make_stream(arm, seed, study.seeds, mode),
+            (str(seed),),
+            dataclasses.replace(arm.tune, retrain=0),
+            rule,
+            studies,
+        )
+        for seed in stream_seeds(arm.tune, study.seeds)
+    ]
+
+
+def _sweep_track(
+    study: Study,
+    prepared: PreparedWorkload,
+    arm: Arm,
+    sweep: Sweep,
+    rule: type[Rule],
+    studies: OptunaStudies | None,
+) -> Track:
+    names = sorted(sweep.vary)
+    points = list(itertools.product(*(sweep.vary[name] for name in names)))
+    proposals = []
+    for seed in study.seeds:  # outermost, so that more seeds only add trials
+        for point in points:
+            chosen = dict(zip(names, point, strict=True))
+            batch_size = chosen.pop("batch_size", None)
+            proposals.append(
+                Proposal(
+                    len(proposals), tuple(sorted(chosen.items())), batch_size, seed
+                )
+            )
+    stream = ListStream(proposals, prepared.workload.metric.mode)
+    place = ("sweep", "+".join(names))
+    return _track(
+        study, prepared, arm, "sweep", -1, stream, place, sweep.vary, rule, studies
+    )
+
+
+def _track(
+    study: Study,
+    prepared: PreparedWorkload,
+    arm: Arm,
+    role: Role,
+    seed: int,
+    stream: Stream,
+    place: Sequence[str],
+    chosen_by: object,
+    rule: type[Rule],
+    studies: OptunaStudies | None,
+) -> Track:
+    """Return a track with its Optuna study, `study/workload/arm` and then `place`."""
+    mirror = None
+    if studies is not None:
+        metric = prepared.workload.metric
+        objective = arm.tune.objective if arm.tune and role == "policy" else "metric"
+        direction = (
+            "minimize" if objective == "cost" or metric.mode == "min" else "maximize"
+        )
+        definition = _definition(prepared, arm, rule, seed, chosen_by)
+        mirror = studies.open(
+            "/".join([study.name, prepared.entry.name, arm.name, *place]),
+            definition,
+            direction,
+            {
+                "workload": prepared.entry.name,
+                "arm": arm.name,
+                "kind": arm.kind,
+                "role": role,
+                "target": prepared.entry.target,
+                "metric": "cost" if objective == "cost" else metric.name,
+            },
+            _domains(arm, role),
+        )
+    return Track(prepared, arm, role, seed, stream, mirror, (seed, *place))
+
+
+def _domains(arm: Arm, role: Role) -> dict[str, Space | Sequence[Value]]:
+    """Return what each parameter of the trials may be, where it was tuned."""
+    if role != "policy" or arm.tune is None:
+        return {}
+    return {**arm.tune.grid, **arm.tune.space}
+
+
+def _definition(
+    prepared: PreparedWorkload, arm: Arm, rule: type[Rule], seed: int, chosen_by: object
+) -> str:
+    """Return a hash of all that decides what a stream asks for and is told."""
+    parts = (
+        dataclasses.asdict(prepared.entry) | {"reference": "", "data": None},
+        prepared.source,
+        prepared.dataset(0).version,
+        arm.rule,
+        sorted(arm.settings.items()),
+        arm.stop_at_target,
+        source_hash(rule),
+        LOOP_VERSION,
+        seed,
+        chosen_by,
+    )
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
