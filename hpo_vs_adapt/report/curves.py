@@ -191,7 +191,8 @@ def _winners(results: Results) -> pd.DataFrame:
             order = ["best_metric", "number"]
             ranked = trials.sort_values(order, ascending=[ascending, True])
             parts.append(ranked.head(1))
-    return pd.concat(parts)
+    # Streams with the same winner share its retrainings.
+    return pd.concat(parts).drop_duplicates(["workload", "arm", "key"])
 
 
 def _worst(results: Results, entry: WorkloadEntry) -> float:

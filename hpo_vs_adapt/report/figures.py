@@ -37,14 +37,14 @@ __all__ = [
 _BAND = ("median", "low", "high")
 
 _STYLE: dict[Any, Any] = {
-    "font.size": 8.5,
-    "axes.titlesize": 9,
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
@@ -102,8 +102,9 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
                 alpha=0.4,
                 solid_capstyle="round",
             )
+            _mark_cut(axes, place, look, row)
         axes.text(
-            1.015,
+            1.03,
             place,
             f"{row.pass_hits}/{row.passes}",
             transform=axes.get_yaxis_transform(),
@@ -114,7 +115,7 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     axes.set_yticks(range(len(table)), [looks[arm].label for arm in table["arm"]])
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.text(1.015, 1.0, "hits", transform=axes.transAxes, color=MUTED, va="bottom")
+    axes.text(1.03, 1.0, "hits", transform=axes.transAxes, color=MUTED, va="bottom")
     axes.set(xlabel="sample gradients until the target is met", ylabel="")
 
 
@@ -152,7 +153,7 @@ def draw_target(axes: Axes, target: float, text: str) -> None:
         xytext=(3, 2),
         textcoords="offset points",
         color=INK,
-        fontsize=7.5,
+        fontsize=8.5,
     )
 
 
@@ -287,10 +288,29 @@ def _draw_marks(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
         )
 
 
+def _mark_cut(axes: Axes, place: int, look: Look, row: Any) -> None:
+    """Put an arrow where an interval goes on beyond the axis."""
+    low, high = axes.get_xlim()
+    for edge, beyond, marker in (
+        (0, row.bill_low < low, "<"),
+        (1, row.bill_high > high, ">"),
+    ):
+        if beyond:
+            axes.plot(
+                edge,
+                place,
+                transform=axes.get_yaxis_transform(),
+                marker=marker,
+                ms=4.5,
+                color=look.colour,
+                clip_on=False,
+            )
+
+
 def _draw_never(axes: Axes, place: int, look: Look, row: Any) -> None:
     met = f"{row.pass_hits}/{row.passes}" if row.trials else ""
     axes.text(
-        1.015,
+        1.03,
         place,
         met,
         transform=axes.get_yaxis_transform(),

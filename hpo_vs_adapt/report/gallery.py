@@ -18,12 +18,19 @@ from hpo_vs_adapt.report.scales import add_legend
 from hpo_vs_adapt.report.svg import quiet_glyphs, svg_text
 from hpo_vs_adapt.report.tables import Tables
 from hpo_vs_adapt.report.verdict import goal
-from hpo_vs_adapt.report.wording import amount, counted, probability, series, slugs
+from hpo_vs_adapt.report.wording import (
+    amount,
+    counted,
+    probability,
+    rate,
+    series,
+    slugs,
+)
 from hpo_vs_adapt.study import Study, WorkloadEntry
 
 __all__ = ["Drawing", "make_drawings"]
 
-_WIDTH = 6.4  # inches
+_WIDTH = 5.6  # inches
 _POINT = ("workload", "arm", "batch_size", "lr")
 
 
@@ -264,7 +271,7 @@ def _crossings(entry: WorkloadEntry, table: pd.DataFrame) -> str:
 
 def _movements(rates: pd.DataFrame) -> str:
     parts = [
-        f"{arm} from {rows['median'].iloc[0]:.2g} to {rows['median'].iloc[-1]:.2g}"
+        f"{arm} from {rate(rows['median'].iloc[0])} to {rate(rows['median'].iloc[-1])}"
         for arm, rows in rates.groupby("arm", sort=False)
     ]
     return f"Learning rates went: {series(parts)}." if parts else "No rate is recorded."

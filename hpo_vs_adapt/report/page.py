@@ -18,7 +18,7 @@ from hpo_vs_adapt.report.looks import ARM_COLOURS, Look, looks_of
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.svg import inline_svg
 from hpo_vs_adapt.report.tables import Tables, crashed_trials, missing_trials
-from hpo_vs_adapt.report.verdict import Verdict, goal
+from hpo_vs_adapt.report.verdict import SURE, Verdict, goal
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
@@ -34,9 +34,10 @@ class _Row:
     arm: str
     kind: str
     swatch: Markup
-    first: bool
+    cheapest: bool
     trials: str
-    hits: str
+    hits: int
+    passes: str
     failures: int
     bill: str
     bill_interval: str
@@ -46,7 +47,7 @@ class _Row:
     cost_per_run: str
     best_metric: str
     chance: str
-    chance_percent: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,7 @@ def _section(
             f"{entry.precision}, split: {entry.split}",
         ),
         metric=entry.metric.name,
-        rows=[
-            _row(row, looks[row.arm], place == 0)
-            for place, row in enumerate(rows_of(order))
-        ],
+        rows=[_row(row, looks[row.arm]) for row in rows_of(order)],
         figures=[
             (drawing, Markup(_inline(drawing)))
             for drawing in drawings
@@ -153,26 +151,29 @@ def _inline(drawing: Drawing) -> str:
     return inline_svg(drawing.svg, drawing.name, drawing.title, drawing.finding)
 
 
-def _row(row: Any, look: Look, first: bool) -> _Row:
+def _row(row: Any, look: Look) -> _Row:
     met = math.isfinite(row.bill)
     chance = row.first_probability
     return _Row(
         arm=row.arm,
         kind=row.kind,
         swatch=_swatch(look),
-        first=first and met,
+        cheapest=chance >= SURE and row.trials >= row.planned,
         trials=(
             f"{row.trials}"
             if row.trials >= row.planned
             else f"{row.trials} of {row.planned}"
         ),
-        hits=f"{row.hits}",
+        hits=row.hits,
+        passes=(
+            f"{row.pass_hits} of {wording.counted(row.passes, 'pass')}"
+            if row.passes != row.trials
+            else ""
+        ),
         failures=row.failures,
         bill=wording.amount(row.bill) if met else wording.why_no_bill(row),
-        bill_interval=wording.interval(row.bill_low, row.bill_high)
-        or (met and "no interval")
-        or "",
-        ratio=f"{wording.ratio(row.ratio)} times"
+        bill_interval=wording.interval(row.bill_low, row.bill_high),
+        ratio=f"{wording.ratio(row.ratio)}\N{MULTIPLICATION SIGN}"
         if math.isfinite(row.ratio)
         else wording.UNKNOWN,
         ratio_interval=(
@@ -186,7 +187,7 @@ def _row(row: Any, look: Look, first: bool) -> _Row:
         cost_per_run=wording.amount(row.cost_per_run),
         best_metric=wording.metric_value(row.best_metric),
         chance=wording.probability(chance),
-        chance_percent=0 if math.isnan(chance) else round(100 * chance, 1),
+        share=0 if math.isnan(chance) else round(chance, 3),
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hpo_vs_adapt.report.looks import MUTED, Look
-from hpo_vs_adapt.report.wording import amount
+from hpo_vs_adapt.report.wording import amount, rate
 
 __all__ = [
     "add_legend",
@@ -58,17 +58,20 @@ def scale_rates(axes: Axes, table: pd.DataFrame) -> None:
     rates = table["lr"].to_numpy(float)
     axes.set_xlim(rates.min() / 1.6, rates.max() * 1.6)
     axes.xaxis.set_major_locator(LogLocator(numticks=7))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("initial learning rate")
 
 
 def tick_powers(axes: Axes, low: pd.Series[float], high: pd.Series[float]) -> None:
     """Put few ticks on a log axis of rates, which spans a decade at least."""
-    if high.max() / low.min() < 10:
+    decades = np.log10(high.max() / low.min())
+    if decades < 1:
         axes.set_ylim(low.min() / 3, high.max() * 3)
-    axes.yaxis.set_major_locator(LogLocator(numticks=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_locator(
+        LogLocator(subs=(1.0, 3.0)) if decades < 2 else LogLocator(numticks=6)
+    )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
@@ -97,9 +100,9 @@ def add_legend(figure: Figure, looks: Mapping[str, Look], arms: list[str]) -> No
         )
         for look in shown
     ]
-    columns = max(1, min(len(shown), 84 // (longest + 7)))
+    columns = max(1, min(len(shown), 80 // (longest + 7)))
     rows = -(-len(shown) // columns)
-    figure.set_figheight(figure.get_figheight() + 0.17 * rows)
+    figure.set_figheight(figure.get_figheight() + 0.19 * rows)
     figure.legend(
         handles,
         [look.label for look in shown],

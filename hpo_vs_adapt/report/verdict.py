@@ -76,69 +76,68 @@ def _verdict(results: Results, entry: WorkloadEntry, bills: pd.DataFrame) -> Ver
     arms: list[Any] = list(rows_of(bills.sort_values("bill", kind="stable")))
     met = [arm for arm in arms if math.isfinite(arm.bill)]
     unfinished = _unfinished(bills)
+    prices: list[str]
     if not any(arm.trials for arm in arms):
-        finding = f"{entry.name}: no trial has finished yet."
+        finding, prices = f"{entry.name}: no trial has finished yet.", []
     elif not met:
-        finding = _nobody(entry, arms)
+        finding, prices = _nobody(entry, arms, bool(unfinished)), []
     elif len(arms) == 1:
         finding = (
             f"{entry.name}: {met[0].arm}, the only arm of this study, reaches"
             f" {goal(entry)} for {_price(met[0])}."
         )
+        prices = []
     else:
-        finding = _winner(entry, met, bool(unfinished))
+        finding, prices = _ranking(entry, met, bool(unfinished))
     reference = _against_reference(results.study.reference, met, arms)
-    failures = _failures(arms)
-    details = [text for text in (reference, failures, unfinished) if text]
-    return Verdict(entry.name, finding, tuple(details))
+    details = (*prices, reference, _failures(arms), unfinished)
+    return Verdict(entry.name, finding, tuple(text for text in details if text))
 
 
-def _winner(entry: WorkloadEntry, met: list[Any], unfinished: bool) -> str:
-    by_chance = sorted(met, key=lambda arm: -arm.first_probability)
-    leader = by_chance[0]
-    if math.isnan(leader.first_probability) or (
-        leader.first_probability < SURE and len(met) > 1
-    ):
-        return _candidates(entry, met, by_chance)
+def _ranking(
+    entry: WorkloadEntry, met: list[Any], unfinished: bool
+) -> tuple[str, list[str]]:
+    chosen = _candidates(met)
+    if len(chosen) > 1:
+        names = series(arm.arm for arm in chosen)
+        still = "still " if unfinished else ""
+        finding = (
+            f"{entry.name}: which arm reaches {goal(entry)} for the least cost is"
+            f" {still}open. Candidates are {names}."
+        )
+        return finding, [_offer(arm) for arm in chosen]
+    (arm,) = chosen
     # A race in which arms have not finished has a leader and no winner.
     claim = "is ahead so far" if unfinished else "is cheapest"
-    only = ", the only arm that met the target" if len(met) == 1 else ""
-    return (
-        f"{entry.name}: {leader.arm} {claim}{only}. It reaches {goal(entry)} for"
-        f" {_price(leader)}; P(first) {probability(leader.first_probability)}."
+    only = "; no other arm met the target" if len(met) == 1 else ""
+    finding = (
+        f"{entry.name}: {arm.arm} {claim}, with {_bill(arm)} until {goal(entry)}{only}."
     )
+    return finding, [f"{_passes(arm)}{_chance(arm)}."]
 
 
-def _candidates(entry: WorkloadEntry, met: list[Any], by_chance: list[Any]) -> str:
-    if math.isnan(by_chance[0].first_probability):
-        chosen, why = met, "too few passes to tell them apart"
-    else:
-        chosen, sum_, why = [], 0.0, "no arm comes first with probability 0.95"
-        for arm in by_chance:
-            chosen.append(arm)
-            sum_ += arm.first_probability
-            if sum_ >= SURE:
-                break
-    named = [
-        f"{arm.arm} ({_price(arm)}"
-        + (
-            ""
-            if math.isnan(arm.first_probability)
-            else f"; P(first) {probability(arm.first_probability)}"
-        )
-        + ")"
-        for arm in chosen
-    ]
-    return (
-        f"{entry.name}: open which arm reaches {goal(entry)} at the least cost"
-        f" ({why}). Candidates: {series(named)}."
+def _candidates(met: list[Any]) -> list[Any]:
+    """Return the most probable winners that together reach `SURE`, the first first.
+
+    Without probabilities, where passes are too few for them, it is all that met it.
+    """
+    ranked = sorted(met, key=lambda arm: -arm.first_probability)
+    chances = [arm.first_probability for arm in ranked]
+    if any(math.isnan(chance) for chance in chances):
+        return met
+    needed = next(
+        (n for n in range(1, len(ranked)) if sum(chances[:n]) >= SURE), len(ranked)
     )
+    return ranked[:needed]
 
 
-def _nobody(entry: WorkloadEntry, arms: list[Any]) -> str:
+def _nobody(entry: WorkloadEntry, arms: list[Any], unfinished: bool) -> str:
     trials = sum(arm.trials for arm in arms)
+    so_far = " so far" if unfinished else ""
+    text = (
+        f"{entry.name}: no arm met {goal(entry)}{so_far} in {counted(trials, 'trial')}"
+    )
     best = [arm for arm in arms if math.isfinite(arm.best_metric)]
-    text = f"{entry.name}: no arm met {goal(entry)} in {counted(trials, 'trial')}"
     if not best:
         return f"{text}."
     sign = 1 if entry.metric.mode == "max" else -1
@@ -146,14 +145,33 @@ def _nobody(entry: WorkloadEntry, arms: list[Any]) -> str:
     return f"{text}; {leader.arm} came closest with {metric_value(leader.best_metric)}."
 
 
+def _bill(arm: Any) -> str:
+    """Return the bill with its interval: ``61 k sample gradients [45 k, 83 k]``."""
+    doubt = interval(arm.bill_low, arm.bill_high)
+    if arm.bill_low == arm.bill_high:
+        doubt = "in every pass"
+    return f"{amount(arm.bill)} sample gradients{doubt and f' {doubt}'}"
+
+
+def _passes(arm: Any) -> str:
+    return f"{arm.pass_hits} of {counted(arm.passes, 'pass')} met it"
+
+
+def _chance(arm: Any) -> str:
+    if math.isnan(arm.first_probability):
+        return ", too few to say how probably it is first"
+    return f", P(first) {probability(arm.first_probability)}"
+
+
+def _offer(arm: Any) -> str:
+    tuning = " with its tuning" if arm.kind == "tuned" else ""
+    return f"{arm.arm}: {_bill(arm)}{tuning}, {_passes(arm)}{_chance(arm)}."
+
+
 def _price(arm: Any) -> str:
     """Return the bill with its interval, and how many passes met the target."""
-    doubt = interval(arm.bill_low, arm.bill_high) or "(no interval)"
     tuning = ", tuning counted" if arm.kind == "tuned" else ""
-    return (
-        f"{amount(arm.bill)} sample gradients {doubt}{tuning},"
-        f" {arm.pass_hits} of {counted(arm.passes, 'pass')} met it"
-    )
+    return f"{_bill(arm)}{tuning}; {_passes(arm)}"
 
 
 def _against_reference(name: str | None, met: list[Any], arms: list[Any]) -> str:
@@ -173,7 +191,8 @@ def _against_reference(name: str | None, met: list[Any], arms: list[Any]) -> str
         doubt = _range(1 / cheapest.ratio_high, 1 / cheapest.ratio_low)
         return (
             f"The reference {name} costs {ratio(1 / cheapest.ratio)} times as much as"
-            f" {cheapest.arm}{doubt}{counts}: {_price(reference)}."
+            f" {cheapest.arm}{doubt}{counts}: {_bill(reference)};"
+            f" {_passes(reference)}."
         )
     if len(met) == 1:
         return ""
@@ -186,8 +205,7 @@ def _against_reference(name: str | None, met: list[Any], arms: list[Any]) -> str
 
 
 def _range(low: float, high: float) -> str:
-    known = not (math.isnan(low) or math.isnan(high))
-    return f" [{ratio(low)}, {ratio(high)}]" if known else ""
+    return f" [{ratio(low)}, {ratio(high)}]" if low < high else ""
 
 
 def _failures(arms: list[Any]) -> str:
@@ -205,6 +223,6 @@ def _unfinished(bills: pd.DataFrame) -> str:
         return ""
     done, planned = int(bills["trials"].sum()), int(bills["planned"].sum())
     return (
-        f"Unfinished: {done} of {counted(planned, 'trial')} are done,"
-        f" {series(behind['arm'])} can still change."
+        f"Unfinished: {done} of {counted(planned, 'trial')} are done;"
+        f" the results of {series(behind['arm'])} can still change."
     )

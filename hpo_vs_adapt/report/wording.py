@@ -17,6 +17,7 @@ __all__ = [
     "interval",
     "metric_value",
     "probability",
+    "rate",
     "ratio",
     "series",
     "shorten",
@@ -41,8 +42,11 @@ def amount(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Return ``[45 k, 83 k]``, or an empty text where there is no interval."""
-    if math.isnan(low) or math.isnan(high):
+    """Return ``[45 k, 83 k]``, or an empty text where there is no interval.
+
+    Passes that all crossed at the same evaluation have no spread, and then no interval.
+    """
+    if not low < high:
         return ""
     return f"[{amount(low)}, {amount(high)}]"
 
@@ -61,6 +65,14 @@ def metric_value(value: float) -> str:
     if math.isnan(value):
         return UNKNOWN
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def rate(value: float) -> str:
+    """Return a learning rate as people write it: 1e-4, 0.01, 1."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
 
 
 def probability(value: float) -> str:
