@@ -41,7 +41,10 @@ MU_TABLE: Mapping[int, float] = {
 """The reference code's mu for Adam (c 0.2, beta1 0.9), by number of parameters."""
 
 _NORM_FLOOR = 1e-12
-_MOST_DAMPING = 0.5
+
+# `damping: auto`; `auto_damping` says why
+_DECADES, _SHARE = 6, 1 / 8
+_MOST_GROWTH, _MOST_UNIT_GROWTH, _MOST_SHRINKING = 0.25, 0.8, 0.3
 
 
 def stationary_mu(c: Tensor, beta: float) -> Tensor:
@@ -58,17 +61,34 @@ def stationary_mu(c: Tensor, beta: float) -> Tensor:
     return c / (2 - c) * (1 + kept) / (1 - kept)
 
 
-def auto_damping(mu: Tensor, steps: int) -> Tensor:
-    """Return a damping with which a rate can climb six decades in a quarter of a run.
+def auto_damping(mu: Tensor, steps: int, unit_step: bool) -> Tensor:
+    """Return the damping for a run's length.
 
     The path is never longer than 1, so a step multiplies the rate by at most
-    `exp(damping (1 / mu - 1))`.
+    `exp(damping (1 / mu - 1))` and at least `exp(-damping)`. The law: a rate can climb
+    six decades in an eighth of the run,
+    `damping = 6 ln(10) / (steps / 8 (1 / mu - 1))` (with c 0.2: 13.8 / steps for SGD,
+    238 / steps for Adam), as long as a step grows by a factor of at most `exp(0.25)`,
+    or `exp(0.8)` for unit steps, whose length is the rate's alone, and shrinks to no
+    less than `exp(-0.3)`.
+
+    Measured for lr 1e-6, 1e-3, 0.1 and 1 on digits and MNIST-1D (a layer of 64, batch
+    64): in 340 to 1700 steps a sixteenth to a quarter of the run did alike; less
+    damping does not arrive from 1e-6, and above the bounds runs diverge (raw SGD from
+    damping 0.1 on) or lose accuracy (Adam at 1). The bounds decide in runs below some
+    450 steps (SGD) or 800 (Adam); in 170 steps all forms still arrive from 1e-6, in 85
+    only SGD with unit steps.
 
     Args:
         mu: Squared path length at which the rate stays, shape `(..., 1)`.
         steps: Length of the run.
+        unit_step: Whether steps are normalised.
     """
-    return (6 * math.log(10) / (0.25 * steps * (1 / mu - 1))).clamp(max=_MOST_DAMPING)
+    growth = 1 / mu - 1
+    law = _DECADES * math.log(10) / (max(steps, 1) * _SHARE * growth)
+    most = (_MOST_UNIT_GROWTH if unit_step else _MOST_GROWTH) / growth
+    # A path of constant length (c 1) has no growth: mu is 1, and both are infinite.
+    return law.minimum(most).clamp(max=_MOST_SHRINKING)
 
 
 class CLARA(Rule):
@@ -106,6 +126,7 @@ class CLARA(Rule):
             "squared path length at which the rate stays; null: the closed form; "
             "table: the reference code's for its model sizes, else the closed form",
             low=0,
+            high=1,
             low_open=True,
             words=("table",),
             optional=True,
@@ -210,7 +231,7 @@ class CLARA(Rule):
         damping = self.given["damping"]
         if isinstance(damping, Tensor):
             return damping
-        return auto_damping(mu, self.run.steps)
+        return auto_damping(mu, self.run.steps, self._unit_step)
 
 
 def _paths(state: State) -> list[Tensor]:

@@ -31,7 +31,7 @@ Stacked: TypeAlias = "Mapping[str, Tensor | Value]"
 """Settings of a pack: numbers as tensors `(..., 1)`, all else shared by the lanes."""
 
 
-class SettingProblem(ValueError):  # noqa: N818  # a fault of the study, not of the code
+class SettingProblem(ValueError):
     """A setting has a value that it cannot have, or no rule has it.
 
     Args:

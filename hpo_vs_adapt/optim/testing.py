@@ -10,103 +10,24 @@ noisy problem, and raises AssertionError where the rule breaks the contract::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, State, build_rule
-from hpo_vs_adapt.seeds import derive
+from hpo_vs_adapt.optim.base import Rule, Run, State, build_rule
+from hpo_vs_adapt.optim.trial_problem import LAYOUT, Problem, count_scalar_reads, steps
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
 
-__all__ = ["RULE_CHECKS", "Check", "Problem", "count_scalar_reads", "steps"]
+__all__ = ["RULE_CHECKS", "Check"]
 
 Check: TypeAlias = "Callable[[type[Rule], Mapping[str, Value]], None]"
 
-LAYOUT = Layout(("0.weight", "0.bias", "1.weight", "1.bias"), ((5, 3), (5,), (2, 5), (2,)))
 RUN = Run(steps=12, steps_per_epoch=4)
 LANES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Noisy quadratics, one a lane: `sum_i h_i (w_i - 1)^2 / 2`, with noise on `g`.
-
-    Args:
-        seeds: One a lane; the lanes' starts and noise follow from them alone.
-        dtype: Precision of weights and gradients.
-    """
-
-    seeds: tuple[int, ...]
-    dtype: torch.dtype = torch.float64
-
-    def start(self) -> Tensor:
-        """Return the initial weights, shape `(lanes, P)`."""
-        return self._draw("start")
-
-    def gradient(self, w: Tensor, step: int) -> Tensor:
-        """Return the gradient of the minibatch of a step, shape of `w`."""
-        curvature = torch.linspace(0.5, 3, w.shape[-1], dtype=self.dtype)
-        return curvature * (w - 1) + 0.1 * self._draw(step).reshape(w.shape)
-
-    def oracle(self, step: int) -> Oracle:
-        """Return the minibatch of a step as a function of the weights."""
-
-        def evaluate(w: Tensor) -> tuple[Tensor, Tensor]:
-            g = self.gradient(w, step)
-            return (g * g).sum(-1, keepdim=True), g
-
-        return evaluate
-
-    def _draw(self, purpose: int | str) -> Tensor:
-        rows = []
-        for seed in self.seeds:
-            source = torch.Generator().manual_seed(derive(seed, purpose))
-            rows.append(torch.randn(sum(LAYOUT.sizes), generator=source))
-        return torch.stack(rows).to(self.dtype)
-
-
-def steps(
-    rule: Rule, problem: Problem, w: Tensor, state: State, which: Sequence[int]
-) -> tuple[Tensor, State]:
-    """Return weights and state after the numbered steps; the arguments stay as they are."""
-    w, state = w.clone(), {name: tensor.clone() for name, tensor in state.items()}
-    for step in which:
-        g = problem.gradient(w, step)
-        w, state = rule.update(w, g, state, problem.oracle(step))
-    return w, state
-
-
-class _Counter(TorchDispatchMode):
-    """Counts the values that the host reads back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reads = 0
-
-    @override
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        self.reads += func is torch.ops.aten._local_scalar_dense.default
-        return func(*args, **(kwargs or {}))
-
-
-def count_scalar_reads(work: Callable[[], object]) -> int:
-    """Return how many values `work` reads back from tensors, one device sync each."""
-    with _Counter() as counter:
-        work()
-    return counter.reads
 
 
 def _lanes(rule: type[Rule], settings: Mapping[str, Value]) -> list[dict[str, Value]]:
@@ -158,7 +79,9 @@ def check_zero_gradients_are_harmless(
         assert (w != before).any()
 
 
-def check_nan_stays_in_its_lane(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+def check_nan_stays_in_its_lane(
+    rule: type[Rule], settings: Mapping[str, Value]
+) -> None:
     """A lane whose gradient is NaN changes no bit elsewhere; its rate stays finite."""
     built, problem, w, state = _begin(rule, settings)
     clean = steps(built, problem, w, state, range(8))
@@ -187,14 +110,16 @@ def check_a_state_is_enough_to_resume(
 
 def check_a_pack_shrinks(rule: type[Rule], settings: Mapping[str, Value]) -> None:
     """Lanes that stay when others leave continue bitwise."""
-    built, problem, w, state = _begin(rule, settings)
-    whole = steps(built, problem, w, state, range(9))
-    half = steps(built, problem, w, state, range(4))
-    kept = torch.tensor([0, 3, 4])
-    lanes = _lanes(rule, settings)
-    fewer = build_rule(rule, [lanes[i] for i in kept.tolist()], RUN, w.dtype)
-    after = steps(fewer, Problem((0, 3, 4)), *_select(half, kept), range(4, 9))
-    _assert_same(after, _select(whole, kept))
+    for dtype in (torch.float32, torch.float64):
+        built, problem, w, state = _begin(rule, settings, dtype)
+        whole = steps(built, problem, w, state, range(9))
+        half = steps(built, problem, w, state, range(4))
+        kept = torch.tensor([0, 3, 4])
+        lanes = _lanes(rule, settings)
+        fewer = build_rule(rule, [lanes[i] for i in kept.tolist()], RUN, dtype)
+        rest = Problem((0, 3, 4), dtype)
+        after = steps(fewer, rest, *_select(half, kept), range(4, 9))
+        _assert_same(after, _select(whole, kept))
 
 
 def check_a_pack_equals_its_lanes(
@@ -221,7 +146,9 @@ def check_a_pack_equals_its_lanes(
             )
 
 
-def check_types_and_shapes_stay(rule: type[Rule], settings: Mapping[str, Value]) -> None:
+def check_types_and_shapes_stay(
+    rule: type[Rule], settings: Mapping[str, Value]
+) -> None:
     """Weights keep their precision, the state its tensors, with the lanes first."""
     for dtype in (torch.float32, torch.float64):
         built, problem, w, state = _begin(rule, settings, dtype)
@@ -241,7 +168,7 @@ def check_nothing_is_read_back(rule: type[Rule], settings: Mapping[str, Value]) 
     gradients = [problem.gradient(w, step) for step in range(3)]
 
     def train(w: Tensor = w, state: State = state) -> None:
-        for step, g in enumerate(gradients):
+        for g in gradients:
             w, state = built.update(w, g, state, lambda w: (w[:, :1], w * 0.5))
 
     assert count_scalar_reads(train) == 0

@@ -1,11 +1,14 @@
 """The contract, for every rule and its main settings."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.optim.base import Rule, Setting
-from hpo_vs_adapt.optim.testing import RULE_CHECKS, count_scalar_reads
+from hpo_vs_adapt.optim.testing import RULE_CHECKS
+from hpo_vs_adapt.optim.trial_problem import count_scalar_reads
 
 CASES = [
     ("sgd", {}),
@@ -42,7 +45,7 @@ def test_every_rule_is_held_to_the_contract():
 class Careless(Rule):
     """Breaks what the contract asks for: lanes meet, values are read, state hides."""
 
-    settings = {"lr": Setting(0.1, "rate")}
+    settings: ClassVar = {"lr": Setting(0.1, "rate")}
     adapts = "rate"
     reference = "none"
 
