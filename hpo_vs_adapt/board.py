@@ -82,6 +82,13 @@ class Board:
         self._last: dict[str, PackReport] = {}
         self._limits: dict[Hashable, int] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """Keep nothing: Ray pickles its searcher to resume it, which we never do.
+
+        A study is replayed from its records; a terminal cannot be pickled.
+        """
+        return {}
+
     def next_job(self, trial_id: str) -> PackJob | None:
         """Return the next pack, or None while streams wait for results."""
         job = self.plan.next_pack(self._slots.packs, self._most_lanes)
