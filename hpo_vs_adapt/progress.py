@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,7 @@ __all__ = [
     "Progress",
     "Snapshot",
     "duration",
+    "make_console",
     "make_progress",
 ]
 
@@ -28,6 +30,9 @@ LEAST_SECONDS = 2.0
 
 MOST_SECONDS = 30.0
 """Plain lines are at most about this far apart, if anything happens."""
+
+FILE_WIDTH = 200
+"""Columns of output that goes to a file or a pipe."""
 
 SHARE = 0.1
 """Share of the trials after which a plain line is due before that."""
@@ -174,6 +179,14 @@ class PlainProgress(Progress):
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console that does not squeeze tables where there is no terminal."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FILE_WIDTH
+    return console
 
 
 def make_progress(console: Console) -> Progress:

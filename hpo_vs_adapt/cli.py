@@ -1,0 +1,273 @@
+"""The command line.
+
+Exit status: 0 done; 1 trials crashed; 2 the study or the options are wrong; 130
+interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from hpo_vs_adapt.progress import make_console, make_progress
+from hpo_vs_adapt.study import Study, StudyError
+
+if TYPE_CHECKING:
+    from hpo_vs_adapt.results import Results
+
+# torch, Ray and Optuna take seconds to import: commands import what they need, so that
+# help texts and mistakes in a study file show at once.
+
+__all__ = ["app", "main"]
+
+CRASHED, WRONG, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="hpo-vs-adapt",
+    help="What tuning fixed hyperparameters costs until a target is met, against rules "
+    "that adapt while they train.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyFile = Annotated[
+    Path,
+    typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder of the report.",
+        show_default="reports/NAME OF THE STUDY",
+    ),
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show what libraries print, and tracebacks.")
+]
+
+
+class Kind(StrEnum):
+    """What `list` can list."""
+
+    WORKLOADS = "workloads"
+    RULES = "rules"
+
+
+def main() -> None:
+    """Run the command that the process was called with."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(importlib.metadata.version("hpo-vs-adapt"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that go before a command."""
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Join a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+            show_default="this machine",
+        ),
+    ] = None,
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train what is missing of a study, then write the report.
+
+    Trials that are on disk are not trained again. Ctrl-C leaves everything finished on
+    disk; the same command goes on from there.
+    """
+    with _reporting(verbose):
+        loaded = Study.from_yaml(study)
+        results = _train(loaded, address, verbose)
+        crashed = _show_results(results, out)
+    if crashed:
+        raise typer.Exit(CRASHED)
+
+
+@app.command()
+def plan(study: StudyFile, verbose: Verbose = False) -> None:
+    """Show what a run would train, and about how much that costs; train nothing."""
+    with _reporting(verbose):
+        loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.run import plan_study
+        from hpo_vs_adapt.views import plan_view
+
+        make_console().print(plan_view(plan_study(loaded)))
+
+
+@app.command()
+def status(study: StudyFile, verbose: Verbose = False) -> None:
+    """Show what is done, missing and failed; train nothing."""
+    with _reporting(verbose):
+        loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.run import load_results
+        from hpo_vs_adapt.views import status_view
+
+        results = load_results(loaded)
+        make_console().print(status_view(results.progress, results.records))
+        _name_crashes(results)
+
+
+@app.command()
+def report(study: StudyFile, out: Out = None, verbose: Verbose = False) -> None:
+    """Write the report from the trials that are on disk, also while a run goes on."""
+    with _reporting(verbose):
+        loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.run import load_results
+
+        crashed = _show_results(load_results(loaded), out)
+    if crashed:
+        raise typer.Exit(CRASHED)
+
+
+@app.command()
+def dashboard(
+    study: StudyFile,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port on 127.0.0.1.", show_default="a free one"
+        ),
+    ] = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Serve optuna-dashboard on the study's Optuna storage, until Ctrl-C."""
+    with _reporting(verbose):
+        loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.dashboard import HOST, open_dashboard
+
+        with open_dashboard(loaded.storage.optuna, port) as server:
+            url = f"http://{HOST}:{server.server_port}/"
+            _print(f"Optuna studies of {loaded.name}: {url} (Ctrl-C ends this)")
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:  # the way to end it, so nothing went wrong
+                return
+
+
+@app.command("list")
+def list_(kind: Annotated[Kind, typer.Argument(show_default=False)]) -> None:
+    """Show what a study can name, with settings and defaults."""
+    from hpo_vs_adapt.views import rules_view, workloads_view
+
+    if kind is Kind.WORKLOADS:
+        from hpo_vs_adapt.workloads import WORKLOADS
+
+        make_console().print(workloads_view(WORKLOADS))
+    else:
+        from hpo_vs_adapt.optim import RULES
+
+        make_console().print(rules_view(RULES))
+
+
+def _train(study: Study, address: str | None, verbose: bool) -> Results:
+    """Return the results of a whole study.
+
+    Raises:
+        typer.Exit: If it was interrupted, after saying how to go on.
+    """
+    from hpo_vs_adapt.run import load_results, run_study
+
+    progress = make_progress(make_console(stderr=True))
+    try:
+        return run_study(study, address, progress, verbose)
+    except KeyboardInterrupt:
+        kept = load_results(study).records["key"].nunique()
+        _complain(f"Interrupted. Run the same command again: {kept} trials are kept.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _show_results(results: Results, out: Path | None) -> bool:
+    """Write the report, show its gist, and return whether trials have crashed."""
+    from hpo_vs_adapt.views import arms_table
+
+    page = results.write_report(out or Path("reports") / results.study.name)
+    summary = results.summary()
+    console = make_console()
+    console.print(arms_table(summary))
+    console.print()
+    for verdict in summary["verdict"]:
+        console.print(Text(verdict["sentence"]), soft_wrap=not console.is_terminal)
+    crashed = _name_crashes(results)
+    _print(f"Report: {page}")
+    return crashed
+
+
+def _name_crashes(results: Results) -> bool:
+    """Name the trials that have crashed, and return whether there are any."""
+    records = results.records
+    crashed = records[records["end"] == "crashed"].to_dict("records")
+    for trial in crashed:
+        _complain(
+            f"Crashed: {trial['workload']}, {trial['arm']}, {trial['role']} trial "
+            f"{trial['number']}, seed {trial['seed']}: {trial['error']}"
+        )
+    return bool(crashed)
+
+
+@contextmanager
+def _reporting(verbose: bool) -> Iterator[None]:
+    """Turn what a user can mend into one message, and Ctrl-C into its exit status."""
+    try:
+        yield
+    except StudyError as error:
+        _complain(str(error))
+        raise typer.Exit(WRONG) from None
+    except _mendable() as error:
+        if verbose:
+            _complain(traceback.format_exc())
+        elif not type(error).__module__.startswith("hpo_vs_adapt."):
+            error.add_note("(`--verbose` shows where this comes from.)")
+        _complain("\n".join([str(error), *getattr(error, "__notes__", ())]))
+        raise typer.Exit(WRONG) from None
+    except KeyboardInterrupt:
+        _complain("Interrupted.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Return the errors that tell of a wrong study, option, storage or data set."""
+    from hpo_vs_adapt.dashboard import DashboardProblem
+    from hpo_vs_adapt.optuna_mirror import StreamChanged
+
+    return (ValueError, OSError, StreamChanged, DashboardProblem)
+
+
+def _print(line: str) -> None:
+    make_console().print(Text(line), soft_wrap=True)
+
+
+def _complain(line: str) -> None:
+    make_console(stderr=True).print(Text(line), soft_wrap=True)

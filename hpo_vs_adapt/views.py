@@ -1,0 +1,178 @@
+"""What the command line shows: tables for the terminal."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from hpo_vs_adapt.progress import duration
+from hpo_vs_adapt.report.wording import amount, interval, metric_value, probability
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hpo_vs_adapt.optim.base import Rule
+    from hpo_vs_adapt.run import PlanSummary
+    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.workloads.base import Workload
+
+__all__ = [
+    "arms_table",
+    "plan_view",
+    "rules_view",
+    "status_view",
+    "workloads_view",
+]
+
+
+def arms_table(summary: Mapping[str, Any]) -> Table:
+    """Return the arms of a study with their bills.
+
+    Args:
+        summary: What ``summary.json`` holds.
+    """
+    table = _table("workload", "arm", "kind", "trials", "hits", "failed")
+    for name in ("bill", "interval", "cost per run", "best", "P(first)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in summary["arms"]:
+        bill, run = arm["bill"], arm["cost_per_run"]
+        table.add_row(
+            *_texts(arm["workload"], arm["arm"], arm["kind"]),
+            *map(str, (arm["trials"], arm["hits"], arm["failures"])),
+            amount(_number(bill["expected"])),
+            # a bracket would be markup to rich
+            Text(interval(_number(bill["low"]), _number(bill["high"]))),
+            amount(_number(run["expected"])),
+            metric_value(_number(arm["best_metric"])),
+            probability(_number(arm["first_probability"])),
+        )
+    return table
+
+
+def plan_view(plan: PlanSummary) -> Group:
+    """Return what a run would do."""
+    table = _table("workload", "arm", "role", "planned", "found", "missing")
+    for row in plan.rows:
+        counts = (row.planned, row.found, row.planned - row.found)
+        table.add_row(*_texts(row.workload, row.arm, row.role), *map(str, counts))
+    missing = plan.trials - plan.found
+    lines = [
+        f"{plan.trials} trials planned, {plan.found} found on disk, {missing} missing.",
+    ]
+    if missing:
+        lines.append(
+            f"{plan.packs} packs can begin at once; the missing trials take about "
+            f"{amount(plan.sample_gradients)} sample gradients{_time(plan.seconds)}."
+        )
+    return Group(table, Text(), *map(Text, lines))
+
+
+def status_view(progress: pd.DataFrame, records: pd.DataFrame) -> Group:
+    """Return what is done, missing and failed.
+
+    Args:
+        progress: `Results.progress`.
+        records: `Results.records`.
+    """
+    names = ("planned", "done", "missing", "diverged", "crashed")
+    table = _table("workload", "arm", "role", *names)
+    place = ["workload", "arm", "role"]
+    ends = records.groupby([*place, "end"]).size().to_dict()
+    totals = dict.fromkeys(names, 0)
+    for row in progress.to_dict("records"):
+        key = tuple(row[name] for name in place)
+        counts = {
+            "planned": int(row["planned"]),
+            "done": int(row["done"]),
+            "missing": int(row["planned"] - row["done"]),
+            "diverged": int(ends.get((*key, "diverged"), 0)),
+            "crashed": int(ends.get((*key, "crashed"), 0)),
+        }
+        table.add_row(*_texts(*key), *map(str, counts.values()))
+        for name, count in counts.items():
+            totals[name] += count
+    line = (
+        f"{totals['done']} of {totals['planned']} trials done, {totals['missing']} "
+        f"missing, {totals['diverged']} diverged, {totals['crashed']} crashed."
+    )
+    return Group(table, Text(), Text(line))
+
+
+def workloads_view(workloads: Mapping[str, type[Workload]]) -> Group:
+    """Return the workloads that a study can name, with what they bring."""
+    parts: list[RenderableType] = []
+    for name, workload in workloads.items():
+        facts = (
+            f"target: {workload.metric.name} {workload.target:g}, "
+            f"{workload.target_source}\n"
+            f"budget: {workload.epochs:g} epochs, batch size {workload.batch_size}"
+        )
+        parts += _entry(name, workload, facts)
+    return Group(*parts)
+
+
+def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
+    """Return the rules that a study can name, with their settings."""
+    parts: list[RenderableType] = []
+    for name, rule in rules.items():
+        facts = (
+            f"reference: {rule.reference}\n"
+            f"adapts: {rule.adapts}\n"
+            f"extra gradients a step: {rule.extra_gradients}\n"
+            f"extra copies of the parameters: {rule.extra_memory}"
+        )
+        parts += _entry(name, rule, facts)
+        table = _table("setting", "default", "must be", "meaning")
+        for setting, known in rule.settings.items():
+            row = (setting, _spell(known.default), known.allowed, known.doc)
+            table.add_row(*_texts(*row))
+        parts += [Padding(table, (0, 0, 0, 2), expand=False), Text()]
+    return Group(*parts)
+
+
+def _entry(name: str, thing: type, facts: str) -> Iterator[RenderableType]:
+    text = Text(inspect.getdoc(thing) or "")
+    text.append(f"\n\n{facts}\n")
+    yield Text(name, style="bold")
+    yield Padding(text, (0, 0, 0, 2), expand=False)
+
+
+def _table(*columns: str) -> Table:
+    """Return an empty table; columns of counts are named in plain words."""
+    counts = ("trials", "hits", "failed", "planned", "found", "missing", "done")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    for name in columns:
+        count = name in (*counts, "diverged", "crashed")
+        table.add_column(name, justify="right" if count else "left")
+    return table
+
+
+def _texts(*values: str) -> list[Text]:
+    """Return names so that brackets in them are not read as styles."""
+    return [Text(value) for value in values]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _spell(value: Value) -> str:
+    """Return a value as a study file has it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_spell, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "; nothing is on disk from which to tell the time"
+    return f" and {duration(seconds)} of computing"
