@@ -47,7 +47,8 @@ def count_flops(workload: Workload, x: Tensor, y: Tensor) -> FlopCount:
         model = workload.model().to(x.device, x.dtype)
         forward = _forward_flops(model, x)
         with FlopCounterMode(display=False) as counter:
-            workload.loss(model(x), y).backward()
+            loss = workload.loss(model(x), y)
+            torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
     total = counter.get_total_flops()
     return FlopCount(forward / len(x), total / len(x))
 
@@ -63,8 +64,8 @@ def _forward_flops(model: nn.Module, x: Tensor) -> int:
             raise FlopProblem(
                 f"the FLOPs of module `{name or top}` ({type(module).__name__}) "
                 "must be countable; PyTorch's counter finds 0 on this device. Register "
-                "a formula with torch.utils.flop_counter.register_flop_formula, or write the "
-                "module with matrix products."
+                "a formula with torch.utils.flop_counter.register_flop_formula, or "
+                "write the module with matrix products."
             )
     flops = counter.get_total_flops()
     if not flops:

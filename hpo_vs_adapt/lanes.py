@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from hpo_vs_adapt.batches import DeviceData
 from hpo_vs_adapt.ledger import FlopCount
 from hpo_vs_adapt.optim.base import Rule
-from hpo_vs_adapt.train import DeviceData, Pack
+from hpo_vs_adapt.train import Pack
 from hpo_vs_adapt.trials import TrialSpec
 from hpo_vs_adapt.workloads.base import Workload
 

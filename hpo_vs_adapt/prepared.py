@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
+from hpo_vs_adapt.batches import steps_per_epoch
 from hpo_vs_adapt.flops import count_flops
 from hpo_vs_adapt.identity import source_hash
 from hpo_vs_adapt.ledger import FlopCount
 from hpo_vs_adapt.references import find_workload, portable
 from hpo_vs_adapt.study import WorkloadEntry
-from hpo_vs_adapt.train import steps_per_epoch
 from hpo_vs_adapt.trials import Settings, TrialSpec
 from hpo_vs_adapt.vectorised import draws_random_numbers
 from hpo_vs_adapt.workloads.base import Arrays, Dataset, Workload

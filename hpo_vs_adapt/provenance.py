@@ -43,10 +43,7 @@ def _revision() -> str:
 def _hardware() -> str:
     system = f"{platform.machine()} {sys.platform}"
     parts = [f"{os.cpu_count()} CPU cores ({_cpu_name()}, {system})"]
-    parts += [
-        torch.cuda.get_device_name(number)
-        for number in range(torch.cuda.device_count())
-    ]
+    parts += [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     return ", ".join(parts)
 
 

@@ -114,7 +114,7 @@ def make_results(
         answered, key=lambda pair: (order[id(pair[0].track)], pair[0].proposal.number)
     )
     rows = [_row(request, record) for request, record in pairs]
-    curves = {}
+    curves: dict[str, pd.DataFrame] = {}
     for request, record in pairs:  # the longest, where one request cut it short
         known = curves.get(request.key)
         if known is None or len(known) < len(record.curve):

@@ -114,8 +114,7 @@ def plan_study(study: Study) -> PlanSummary:
     plan = _replayed(study)
     results = _results(plan)
     rows = [
-        PlanRow(row.workload, row.arm, row.role, row.planned, row.done)
-        for row in results.progress.itertuples()
+        PlanRow(*row) for row in results.progress.itertuples(index=False, name=None)
     ]
     return PlanSummary(
         rows,
@@ -146,12 +145,11 @@ def _estimate(
         missing = (row.planned - row.found) * prepared.budget(prepared.entry.batch_size)
         gradients += missing
         known = results.records.query("workload == @row.workload and seconds > 0")
-        if missing and known.empty:
+        spent = known["sample_gradients"].sum()
+        if missing and not spent:
             timed = False
         elif missing:
-            seconds += (
-                missing * known["seconds"].sum() / known["sample_gradients"].sum()
-            )
+            seconds += missing * known["seconds"].sum() / spent
     return gradients, seconds if timed else None
 
 

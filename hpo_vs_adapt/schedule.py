@@ -47,8 +47,11 @@ _RAY_SETTINGS = {
 class PackTrainable(tune.Trainable):
     """Ray's shell around a worker; one process trains one pack after another."""
 
+    _worker: PackWorker
+    _checkpointed: float
+
     @override
-    def setup(
+    def setup(  # type: ignore[override]  # `tune.with_parameters` gives the rest
         self, config: dict[str, Any], arrays: Mapping[str, Arrays], slots: Slots
     ) -> None:
         gpu = slots.gpu > 0 and _claim_gpu(slots.gpu)
@@ -77,7 +80,8 @@ class PackTrainable(tune.Trainable):
         self._worker.save(Path(checkpoint_dir))
 
     @override
-    def load_checkpoint(self, checkpoint: str) -> None:
+    def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
+        assert isinstance(checkpoint, str)  # what `save_checkpoint` was given
         self._worker.load(Path(checkpoint))
 
     def _begin(self, config: dict[str, Any]) -> None:
@@ -252,17 +256,17 @@ def _claim_gpu(share: float) -> bool:
 
 def _slots(resources: Resources) -> Slots:
     """Return how packs share the cluster."""
-    have = ray.cluster_resources()
-    gpus = have.get("GPU", 0.0)
+    have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus, gpus = have.get("CPU", 0.0), have.get("GPU", 0.0)
     gpu = resources.gpu if resources.gpu is not None else min(1.0, gpus)
-    fit = [have.get("CPU", 0.0) // resources.cpu]
+    fit = [cpus // resources.cpu]
     if gpu:
         fit.append(gpus / gpu)
     packs = int(min(fit))
     if packs < 1:
         raise ResourceProblem(
             f"`resources` must fit the machines: a pack takes {resources.cpu:g} "
-            f"CPUs and {gpu:g} GPUs; Ray has {have.get('CPU', 0):g} CPUs and {gpus:g} GPUs."
+            f"CPUs and {gpu:g} GPUs; Ray has {cpus:g} CPUs and {gpus:g} GPUs."
         )
     if resources.packs is not None:
         packs = min(packs, resources.packs)

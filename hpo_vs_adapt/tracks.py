@@ -176,10 +176,8 @@ class Track:
         hit = metric.meets(best, self.prepared.entry.target)
         self.done += 1
         self.hits += hit
-        if not math.isnan(best) and (
-            self.best is None or metric.meets(best, self.best)
-        ):
-            self.best = float(best)
+        if self.best is None or metric.meets(best, self.best):
+            self.best = None if math.isnan(best) else float(best)
         if self._mirror is None:
             return
         self._mirror.finish(
@@ -328,11 +326,12 @@ def _sweep_track(
 ) -> Track:
     names = sorted(sweep.vary)
     points = list(itertools.product(*(sweep.vary[name] for name in names)))
-    proposals = []
+    proposals: list[Proposal] = []
     for seed in study.seeds:  # outermost, so that more seeds only add trials
         for point in points:
             chosen = dict(zip(names, point, strict=True))
             batch_size = chosen.pop("batch_size", None)
+            assert batch_size is None or isinstance(batch_size, int)
             proposals.append(
                 Proposal(
                     len(proposals), tuple(sorted(chosen.items())), batch_size, seed

@@ -123,7 +123,7 @@ class VectorisedModel:
             x: Inputs that all lanes share, shape `(m, ...)`.
             y: Targets, shape `(m, ...)`.
         """
-        chunks = x.split(_EVALUATION_CHUNK)
+        chunks = torch.split(x, _EVALUATION_CHUNK)
         if self.workload.vectorise:
             forward = vmap(self._outputs, in_dims=(0, 0, None))
             outputs = torch.cat([forward(w, buffers, chunk) for chunk in chunks], 1)
@@ -151,7 +151,7 @@ class VectorisedModel:
         return functional_call(self._eval_mode, {**self._named(w), **buffers}, (x,))
 
     def _named(self, w: Tensor) -> dict[str, Tensor]:
-        parts = w.split(self.layout.sizes, -1)
+        parts = torch.split(w, self.layout.sizes, -1)
         return {
             name: part.reshape(shape)
             for name, part, shape in zip(

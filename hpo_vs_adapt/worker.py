@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from hpo_vs_adapt.batches import DeviceData
 from hpo_vs_adapt.lanes import measure_lanes
 from hpo_vs_adapt.ledger import Ledger, Spending
 from hpo_vs_adapt.optim.base import Rule
 from hpo_vs_adapt.packs import PackJob
-from hpo_vs_adapt.train import DeviceData, LaneResult, Pack
+from hpo_vs_adapt.train import LaneResult, Pack
 from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord, TrialSpec
 from hpo_vs_adapt.workloads.base import Arrays, Workload
 
