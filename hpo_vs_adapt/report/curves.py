@@ -19,6 +19,7 @@ __all__ = ["make_race", "make_rates", "make_training"]
 Array = NDArray[np.float64]
 
 _POINTS = 240  # of a band; a curve with fewer evaluations is kept exactly
+_LOGGED = ["step", "cost", "validation_metric", "lr", "momentum"]
 _BAND = ["median", "low", "high"]
 
 
@@ -215,12 +216,13 @@ def _worst(results: Results, entry: WorkloadEntry) -> float:
 
 def _curves(results: Results) -> Callable[[str], pd.DataFrame]:
     """Return a look-up of curves by record key."""
-    groups = results.curves.groupby("key", sort=False).indices
-    empty = results.curves.iloc[:0]
+    # A column that some rules log and others do not may have come in as objects.
+    logged = results.curves[_LOGGED].astype(float)
+    places = results.curves.groupby("key", sort=False).indices
 
     @cache
     def curve(key: str) -> pd.DataFrame:
-        return results.curves.iloc[groups[key]] if key in groups else empty
+        return logged.iloc[places.get(key, [])]
 
     return curve
 

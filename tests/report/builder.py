@@ -153,6 +153,8 @@ class Records:
         mode = entry.metric.mode
         found = target_crossing(curve["cost"], metric, entry.target, mode, sustained=2)
         diverged = bool(np.isnan(metric).any())
+        known = metric[np.isfinite(metric)]
+        best = known.max if mode == "max" else known.min
         last = curve.iloc[-1]
         row: dict[str, Any] = {
             "workload": entry.name,
@@ -174,7 +176,7 @@ class Records:
             "cost_to_target": found.first,
             "sustained_cost": found.sustained,
             "cost_before_target": found.after,
-            "best_metric": np.nanmax(metric) if mode == "max" else np.nanmin(metric),
+            "best_metric": best() if len(known) else math.nan,
             "final_metric": metric[-1],
             "test_metric": last["test_metric"],
             "sample_gradients": int(last["sample_gradients"]),
