@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
-from hpo_vs_adapt.workloads.base import Arrays, DataError, Workload, standardise
+from hpo_vs_adapt.workloads.base import (
+    TUNED_TARGET,
+    Arrays,
+    DataError,
+    Workload,
+    standardise,
+)
 from hpo_vs_adapt.workloads.fashion_mnist_files import find_files, read_pair
 
 __all__ = ["FashionMNISTCNN", "FashionMNISTMLP"]
@@ -22,6 +28,7 @@ __all__ = ["FashionMNISTCNN", "FashionMNISTMLP"]
 class _FashionMNIST(Workload):
     """The images, from the study's `data`, Debian's package or a download."""
 
+    target_source = TUNED_TARGET
     validation_size = 10_000
 
     @override

@@ -15,21 +15,15 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
-from hpo_vs_adapt.workloads.base import Arrays, Workload, standardise
+from hpo_vs_adapt.workloads.base import TUNED_TARGET, Arrays, Workload, standardise
 
 __all__ = ["MNIST1DCNN", "MNIST1DMLP"]
-
-HOW = (
-    "median over tuned SGD and Adam, constant rate and cosine, of the median best "
-    "validation accuracy of 5 fresh seeds, rounded down: "
-    "python -m hpo_vs_adapt.workloads.targets"
-)
 
 
 class _MNIST1D(Workload):
     """The standard 5000 signals; the last 1000 are the source's test samples."""
 
-    target_source = HOW
+    target_source = TUNED_TARGET
 
     @override
     def load(self, data: Path | None) -> Arrays:
@@ -59,9 +53,10 @@ class MNIST1DMLP(_MNIST1D):
     40 points of the signal, standardised together; under ``split: paper`` as the
     source makes them, with its 4000 training samples. Budget: 40 epochs of 25 steps,
     batch size 128.
+    Target: tuned rules have medians of 0.60 to 0.67; 15 of 20 further runs reach it.
     """
 
-    target = 0.60
+    target = 0.62
     epochs = 40
     batch_size = 128
 

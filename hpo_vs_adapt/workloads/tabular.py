@@ -13,7 +13,7 @@ from typing import ClassVar
 from torch import nn
 from typing_extensions import override
 
-from hpo_vs_adapt.workloads.base import Arrays, Workload
+from hpo_vs_adapt.workloads.base import TUNED_TARGET, Arrays, Workload
 
 __all__ = [
     "BreastCancerLogreg",
@@ -23,18 +23,12 @@ __all__ = [
     "WineLogreg",
 ]
 
-HOW = (
-    "median over tuned SGD and Adam, constant rate and cosine, of the median best "
-    "validation accuracy of 5 fresh seeds, rounded down: "
-    "python -m hpo_vs_adapt.workloads.targets"
-)
-
 
 class _Tabular(Workload):
     """A data set of scikit-learn; `loader` is the name of its function there."""
 
     loader: ClassVar[str]
-    target_source = HOW
+    target_source = TUNED_TARGET
 
     @override
     def load(self, data: Path | None) -> Arrays:
@@ -54,10 +48,11 @@ class DigitsMLP(_Tabular):
 
     Split: 1150 training, 288 validation, 359 test samples. Features: 64 pixels,
     standardised one by one. Budget: 20 epochs of 17 steps, batch size 64.
+    Target: tuned rules have medians of 0.965 to 0.972; 19 of 20 further runs reach it.
     """
 
     loader = "load_digits"
-    target = 0.97
+    target = 0.96
     epochs = 20
     batch_size = 64
 
@@ -71,10 +66,11 @@ class DigitsLogreg(_Tabular):
 
     Split: 1150 training, 288 validation, 359 test samples. Features: 64 pixels,
     standardised one by one. Budget: 20 epochs of 17 steps, batch size 64.
+    Target: tuned rules have medians of 0.958 to 0.965; 17 of 20 further runs reach it.
     """
 
     loader = "load_digits"
-    target = 0.95
+    target = 0.96
     epochs = 20
     batch_size = 64
 
@@ -88,6 +84,7 @@ class BreastCancerLogreg(_Tabular):
 
     Split: 341 training, 114 validation, 114 test samples. Features: 30 measurements,
     standardised one by one. Budget: 30 epochs of 10 steps, batch size 32.
+    Target: tuned rules have medians of 0.974 to 0.982; 17 of 20 further runs reach it.
     """
 
     loader = "load_breast_cancer"
@@ -106,10 +103,12 @@ class IrisLogreg(_Tabular):
 
     Split: 90 training, 30 validation, 30 test samples. Features: 4 measurements,
     standardised one by one. Budget: 40 epochs of 5 steps, batch size 16.
+    Target: tuned rules have medians of 1, of which one validation sample is given away;
+    20 of 20 further runs reach it.
     """
 
     loader = "load_iris"
-    target = 0.93
+    target = 0.96
     epochs = 40
     batch_size = 16
     validation_size = 30
@@ -124,6 +123,7 @@ class WineLogreg(_Tabular):
 
     Split: 106 training, 36 validation, 36 test samples. Features: 13 measurements,
     standardised one by one. Budget: 30 epochs of 6 steps, batch size 16.
+    Target: tuned rules have medians of 0.972; 20 of 20 further runs reach it.
     """
 
     loader = "load_wine"
