@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,13 +14,9 @@ from pathlib import Path
 from pyarrow import fs
 from typing_extensions import override
 
+from hpo_vs_adapt.partial_files import is_abandoned, is_partial, partial_name
+
 __all__ = ["Storage", "StorageProblem", "open_storage"]
-
-PARTIAL = re.compile(r"\.(?P<host>.+)-(?P<process>\d+)-[0-9a-f]{32}\.partial")
-"""A file being written: by which process of which machine."""
-
-ABANDONED_SECONDS = 24 * 3600.0
-"""Age at which another machine's partial file is taken for a leftover."""
 
 READERS = 16
 """Files read at a time from an object store."""
@@ -128,8 +122,7 @@ class _Folder(Storage):
     @override
     def write(self, name: str, content: bytes) -> None:
         path = self.root / name
-        unique = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
-        partial = path.parent / f".{unique}.partial"
+        partial = path.parent / partial_name()
         with _explained(self.place(name), "written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -155,7 +148,7 @@ class _Folder(Storage):
     def names(self, folder: str) -> Iterator[str]:
         with _explained(self.place(folder), "listed"):
             for path in sorted((self.root / folder).rglob("*")):
-                if path.is_file() and not PARTIAL.fullmatch(path.name):
+                if path.is_file() and not is_partial(path):
                     yield path.relative_to(self.root).as_posix()
 
     @override
@@ -166,8 +159,7 @@ class _Folder(Storage):
     @override
     def tidy(self, folder: str) -> None:
         for path in (self.root / folder).rglob(".*.partial"):
-            match = PARTIAL.fullmatch(path.name)
-            if match and _abandoned(path, match["host"], int(match["process"])):
+            if is_abandoned(path):
                 path.unlink(missing_ok=True)
 
 
@@ -246,19 +238,3 @@ def _explained(place: str, doing: str) -> Iterator[None]:
             f"{place} cannot be {doing}: {reason.rstrip('.')}. Check `storage.records` "
             "in the study."
         ) from problem
-
-
-def _abandoned(path: Path, host: str, process: int) -> bool:
-    """Return whether a partial file's writer is gone."""
-    if host != socket.gethostname():
-        try:
-            return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
-        except FileNotFoundError:
-            return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # alive, another user's
-        return False
-    return False

@@ -11,6 +11,7 @@ from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.references import load_object
 from hpo_vs_adapt.trials import TrialSpec
 from hpo_vs_adapt.workloads import WORKLOADS
+from tests.own_files import forget_own_modules
 
 TASK = '''
 """About the task."""
@@ -36,15 +37,16 @@ FILES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    yield from forget_own_modules(monkeypatch)
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = set(sys.modules)
+def folder(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    return tmp_path
 
 
 def hash_of(folder: Path, reference: str = "task.py:Task") -> str:

@@ -2,73 +2,25 @@ import dataclasses
 import pickle
 import subprocess
 import sys
-import textwrap
 import traceback
 from pathlib import Path
 
 import pytest
 
-from hpo_vs_adapt.optim.base import Rule
 from hpo_vs_adapt.references import (
     ReferenceProblem,
     Shipment,
-    find_rule,
-    find_workload,
     load_object,
     package_root,
     portable,
     ship,
 )
-from hpo_vs_adapt.workloads import WORKLOADS, Workload
-
-OWN_WORKLOAD = """
-from dataclasses import dataclass
-
-import numpy as np
-from torch import nn
-
-from hpo_vs_adapt.workloads import Arrays, Workload
-
-@dataclass(frozen=True)
-class Width:
-    value: int
-
-class Tiny(Workload):
-    target = 0.5
-    epochs = 1
-    def load(self, data):
-        return Arrays(np.zeros((8, 2)), np.zeros(8, dtype=np.int64))
-    def model(self):
-        return nn.Linear(2, Width(2).value)
-
-class Untargeted(Workload):
-    epochs = 1
-    load = model = lambda self: None
-
-number = 3
-"""
+from tests.own_files import forget_own_modules, write
 
 
 @pytest.fixture(autouse=True)
-def _python_path_as_before(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith("hpo_vs_adapt_file_") or "/pytest-" in str(
-            getattr(sys.modules[name], "__file__", "")
-        ):
-            del sys.modules[name]
-
-
-def write(folder: Path, **files: str) -> None:
-    """Write files; `a__b` is ``a/b.py``, `a__init` is ``a/__init__.py``."""
-    for name, text in files.items():
-        parts = ["__init__" if part == "init" else part for part in name.split("__")]
-        path = folder.joinpath(*parts).with_suffix(".py")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
+def _clean(monkeypatch):
+    yield from forget_own_modules(monkeypatch)
 
 
 def problem(reference: str, base: Path = Path()) -> str:
@@ -304,75 +256,3 @@ def test_a_module_that_failed_is_not_half_loaded_the_next_time(tmp_path):
     write(tmp_path, task="Name = 1\nraise RuntimeError('late')")
     assert "late" in problem("task.py:Name", tmp_path)
     assert "late" in problem("task.py:Name", tmp_path)
-
-
-@pytest.mark.parametrize("name", WORKLOADS)
-def test_a_workload_is_found_by_its_name(name):
-    assert type(find_workload(name)) is WORKLOADS[name]
-
-
-def test_a_workload_of_ones_own_is_found(tmp_path):
-    write(tmp_path, mine=OWN_WORKLOAD)
-    workload = find_workload("mine.py:Tiny", tmp_path)
-    assert isinstance(workload, Workload)
-    assert workload.model().out_features == 2
-
-
-@pytest.mark.parametrize(
-    ("reference", "reason"),
-    [
-        ("digits_mpl", "did you mean `digits_mlp`?"),
-        ("zzz", "known are breast_cancer_logreg"),
-        ("mine.py:number", "must be a subclass"),
-        ("mine.py:Width", "must be a subclass"),
-        ("mine.py:Untargeted", "must set `target`"),
-        ("mine.py:Workload", "must define `load` and `model`"),
-    ],
-)
-def test_what_is_not_a_workload_is_refused(tmp_path, reference, reason):
-    write(tmp_path, mine=OWN_WORKLOAD)
-    with pytest.raises(ReferenceProblem) as caught:
-        find_workload(reference, tmp_path)
-    assert reference in str(caught.value)
-    assert reason in str(caught.value)
-
-
-OWN_RULE = """
-from hpo_vs_adapt.optim.base import Rule, Setting
-class Still(Rule):
-    settings = {"lr": Setting(0.1, "unused")}
-    adapts = "nothing"
-    reference = "nobody"
-    def init(self, w, layout): return {}
-    def update(self, w, g, state, oracle): return w, state
-    def observe(self, state): return {}
-class Unstated(Still):
-    pass
-class Partial(Rule):
-    settings = {}
-    def init(self, w, layout): return {}
-other = 3
-"""
-
-
-def test_a_rule_of_ones_own_is_found(tmp_path):
-    write(tmp_path, mine=OWN_RULE)
-    assert issubclass(find_rule("mine.py:Still", tmp_path), Rule)
-    assert find_rule("sgd").__module__.startswith("hpo_vs_adapt.optim.")
-
-
-@pytest.mark.parametrize(
-    ("reference", "reason"),
-    [
-        ("sdg", "did you mean `sgd`?"),
-        ("mine.py:other", "must be a subclass"),
-        ("mine.py:Partial", "`observe`, `update`, `adapts`, `reference`"),
-        ("torch.optim:Adam", "must be a subclass"),
-    ],
-)
-def test_what_is_not_a_rule_is_refused(tmp_path, reference, reason):
-    write(tmp_path, mine=OWN_RULE)
-    with pytest.raises(ReferenceProblem) as caught:
-        find_rule(reference, tmp_path)
-    assert reference in str(caught.value)
-    assert reason in str(caught.value)
