@@ -34,19 +34,20 @@ class StorageProblem(ValueError):
     """A storage that does not open; the message says what to do."""
 
 
-def open_storage(url: str) -> BaseStorage:
+def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     """Return the storage at a URL; a file and its folder are made if missing.
 
     Args:
         url: ``sqlite:///runs/optuna.db`` or another URL of SQLAlchemy
             (``postgresql://…``, ``mysql://…``), ``journal:runs/optuna.log``, or a path
             that ends in ``.log``, which is a journal too.
+        writing: Whether a run will write to it, and nobody else does.
 
     Raises:
         StorageProblem: If it does not open.
     """
     if url.startswith("journal:") or ("://" not in url and url.endswith(".log")):
-        return _open_journal(Path(url.removeprefix("journal:")))
+        return _open_journal(Path(url.removeprefix("journal:")), writing)
     try:
         parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -62,7 +63,7 @@ def open_storage(url: str) -> BaseStorage:
         raise StorageProblem(
             "`storage.optuna` must be a database that opens, such as "
             f"sqlite:///runs/optuna.db or journal:runs/optuna.log; got "
-            f"{_without_password(url)!r}: {_first_line(error)}"
+            f"{_without_password(url)!r}: {_first_line(error)}{_driver_hint(error)}"
         ) from error
 
 
@@ -244,16 +245,25 @@ def _do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = OFF").close()
 
 
-def _open_journal(path: Path) -> JournalStorage:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        written = path.read_bytes()
-        whole = written.rfind(b"\n") + 1
-        if whole < len(written):
-            # A killed run left half a line; what is appended to it could not be read.
-            with path.open("r+b") as journal:
-                journal.truncate(whole)
-    return JournalStorage(JournalFileBackend(str(path)))
+def _open_journal(path: Path, writing: bool) -> JournalStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if writing and path.exists():
+            _cut_off_half_a_line(path)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise StorageProblem(
+            f"`storage.optuna` must be a journal that opens; got {str(path)!r}: {error}"
+        ) from error
+
+
+def _cut_off_half_a_line(journal: Path) -> None:
+    """Drop what a killed run left unfinished; a line appended to it is lost as well."""
+    written = journal.read_bytes()
+    whole = written.rfind(b"\n") + 1
+    if whole < len(written):
+        with journal.open("r+b") as file:
+            file.truncate(whole)
 
 
 def _without_password(url: str) -> str:
@@ -261,6 +271,12 @@ def _without_password(url: str) -> str:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
         return url
+
+
+def _driver_hint(error: BaseException) -> str:
+    if not isinstance(error, ImportError):
+        return ""
+    return ". Install it, or name a driver that is, as in postgresql+psycopg2://…"
 
 
 def _first_line(error: BaseException) -> str:

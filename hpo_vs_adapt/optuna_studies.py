@@ -28,7 +28,7 @@ class OptunaStudies:
     """
 
     def __init__(self, url: str) -> None:
-        self._storage = open_storage(url)
+        self._storage = open_storage(url, writing=True)
 
     def __enter__(self) -> OptunaStudies:
         return self
