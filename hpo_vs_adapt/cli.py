@@ -7,9 +7,6 @@ interrupted.
 from __future__ import annotations
 
 import importlib.metadata
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from hpo_vs_adapt.progress import make_console, make_progress
-from hpo_vs_adapt.study import Study, StudyError
+from hpo_vs_adapt.displays import make_console, make_progress
+from hpo_vs_adapt.messages import CRASHED, INTERRUPTED, complain, reporting, say
+from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.results import Results
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 # help texts and mistakes in a study file show at once.
 
 __all__ = ["app", "main"]
-
-CRASHED, WRONG, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="hpo-vs-adapt",
@@ -108,7 +104,7 @@ def run(
     Trials that are on disk are not trained again. Ctrl-C leaves everything finished on
     disk; the same command goes on from there.
     """
-    with _reporting(verbose):
+    with reporting(verbose):
         loaded = Study.from_yaml(study)
         results = _train(loaded, address, verbose)
         crashed = _show_results(results, out)
@@ -119,7 +115,7 @@ def run(
 @app.command()
 def plan(study: StudyFile, verbose: Verbose = False) -> None:
     """Show what a run would train, and about how much that costs; train nothing."""
-    with _reporting(verbose):
+    with reporting(verbose):
         loaded = Study.from_yaml(study)
         from hpo_vs_adapt.run import plan_study
         from hpo_vs_adapt.views import plan_view
@@ -130,7 +126,7 @@ def plan(study: StudyFile, verbose: Verbose = False) -> None:
 @app.command()
 def status(study: StudyFile, verbose: Verbose = False) -> None:
     """Show what is done, missing and failed; train nothing."""
-    with _reporting(verbose):
+    with reporting(verbose):
         loaded = Study.from_yaml(study)
         from hpo_vs_adapt.run import load_results
         from hpo_vs_adapt.views import status_view
@@ -143,7 +139,7 @@ def status(study: StudyFile, verbose: Verbose = False) -> None:
 @app.command()
 def report(study: StudyFile, out: Out = None, verbose: Verbose = False) -> None:
     """Write the report from the trials that are on disk, also while a run goes on."""
-    with _reporting(verbose):
+    with reporting(verbose):
         loaded = Study.from_yaml(study)
         from hpo_vs_adapt.run import load_results
 
@@ -164,13 +160,13 @@ def dashboard(
     verbose: Verbose = False,
 ) -> None:
     """Serve optuna-dashboard on the study's Optuna storage, until Ctrl-C."""
-    with _reporting(verbose):
+    with reporting(verbose):
         loaded = Study.from_yaml(study)
         from hpo_vs_adapt.dashboard import HOST, open_dashboard
 
         with open_dashboard(loaded.storage.optuna, port) as server:
             url = f"http://{HOST}:{server.server_port}/"
-            _print(f"Optuna studies of {loaded.name}: {url} (Ctrl-C ends this)")
+            say(f"Optuna studies of {loaded.name}: {url} (Ctrl-C ends this)")
             try:
                 server.serve_forever()
             except KeyboardInterrupt:  # the way to end it, so nothing went wrong
@@ -198,14 +194,16 @@ def _train(study: Study, address: str | None, verbose: bool) -> Results:
     Raises:
         typer.Exit: If it was interrupted, after saying how to go on.
     """
-    from hpo_vs_adapt.run import load_results, run_study
+    from hpo_vs_adapt.run import run_study
 
     progress = make_progress(make_console(stderr=True))
     try:
         return run_study(study, address, progress, verbose)
     except KeyboardInterrupt:
-        kept = load_results(study).records["key"].nunique()
-        _complain(f"Interrupted. Run the same command again: {kept} trials are kept.")
+        complain(
+            "Interrupted. To go on, run the same command again: "
+            f"{progress.done} finished trials are kept."
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -221,7 +219,7 @@ def _show_results(results: Results, out: Path | None) -> bool:
     for verdict in summary["verdict"]:
         console.print(Text(verdict["sentence"]), soft_wrap=not console.is_terminal)
     crashed = _name_crashes(results)
-    _print(f"Report: {page}")
+    say(f"\nReport: {page}")
     return crashed
 
 
@@ -230,44 +228,8 @@ def _name_crashes(results: Results) -> bool:
     records = results.records
     crashed = records[records["end"] == "crashed"].to_dict("records")
     for trial in crashed:
-        _complain(
+        complain(
             f"Crashed: {trial['workload']}, {trial['arm']}, {trial['role']} trial "
             f"{trial['number']}, seed {trial['seed']}: {trial['error']}"
         )
     return bool(crashed)
-
-
-@contextmanager
-def _reporting(verbose: bool) -> Iterator[None]:
-    """Turn what a user can mend into one message, and Ctrl-C into its exit status."""
-    try:
-        yield
-    except StudyError as error:
-        _complain(str(error))
-        raise typer.Exit(WRONG) from None
-    except _mendable() as error:
-        if verbose:
-            _complain(traceback.format_exc())
-        elif not type(error).__module__.startswith("hpo_vs_adapt."):
-            error.add_note("(`--verbose` shows where this comes from.)")
-        _complain("\n".join([str(error), *getattr(error, "__notes__", ())]))
-        raise typer.Exit(WRONG) from None
-    except KeyboardInterrupt:
-        _complain("Interrupted.")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _mendable() -> tuple[type[Exception], ...]:
-    """Return the errors that tell of a wrong study, option, storage or data set."""
-    from hpo_vs_adapt.dashboard import DashboardProblem
-    from hpo_vs_adapt.optuna_mirror import StreamChanged
-
-    return (ValueError, OSError, StreamChanged, DashboardProblem)
-
-
-def _print(line: str) -> None:
-    make_console().print(Text(line), soft_wrap=True)
-
-
-def _complain(line: str) -> None:
-    make_console(stderr=True).print(Text(line), soft_wrap=True)

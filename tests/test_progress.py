@@ -3,14 +3,13 @@ from io import StringIO
 
 from rich.console import Console
 
-from hpo_vs_adapt.progress import (
-    ArmProgress,
+from hpo_vs_adapt.displays import (
     LiveProgress,
     PlainProgress,
-    Snapshot,
     duration,
     make_progress,
 )
+from hpo_vs_adapt.progress import ArmProgress, Snapshot
 
 ARMS = (
     ArmProgress("digits_mlp", "sgd-grid", 6, 20, 2, 0.95125),
