@@ -161,3 +161,10 @@ def test_without_records_the_tables_are_empty_and_have_their_columns():
         assert table.empty
         assert list(table)[:3] == ["workload", "arm", "cost"]
     assert list(make_rates(results))[:4] == ["workload", "arm", "quantity", "step"]
+
+
+def test_curves_that_came_in_as_objects_are_read_as_numbers():
+    results = builder.finished(builder.study(sweep=False))
+    objects = dataclasses.replace(results, curves=results.curves.astype(object))
+    for make in (make_race, make_training, make_rates):
+        pd.testing.assert_frame_equal(make(objects), make(results))
