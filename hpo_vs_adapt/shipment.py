@@ -70,10 +70,8 @@ class Shipment:
 
     def locate(self, name: str) -> Source | None:
         """Return a module by the name that the file knows it by."""
-        beside = (
-            source for source in (self.root, *self.siblings) if source.name == name
-        )
-        return next(beside, None) or importable(name)
+        beside = {source.name: source for source in (self.root, *self.siblings)}
+        return beside.get(name) or importable(name)
 
     def load(self) -> object:
         """Return the object.
@@ -90,11 +88,9 @@ class Shipment:
                 module = importlib.import_module(f"{self.package}.{self.root.name}")
         if hasattr(module, name):
             return getattr(module, name)
-        others = nearest(name, [n for n in vars(module) if not n.startswith("_")])
-        end = "" if others else "."
-        raise ReferenceProblem(
-            f"`{self.reference}`: {place} has no `{name}`{others}{end}"
-        )
+        known = [other for other in vars(module) if not other.startswith("_")]
+        hint = nearest(name, known) or "."
+        raise ReferenceProblem(f"`{self.reference}`: {place} has no `{name}`{hint}")
 
 
 def pack_file(reference: str, file: Path) -> Shipment:

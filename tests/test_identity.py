@@ -1,11 +1,13 @@
 import dataclasses
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import hpo_vs_adapt
 from hpo_vs_adapt.identity import source_hash, sources_of, trial_key
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.references import load_object
@@ -188,6 +190,35 @@ def test_no_rule_depends_on_another_adaptive_one():
         covered = {source.name for source in sources_of(rule)}
         others = {module for module, cls in own.items() if cls is not RULES[name]}
         assert not covered & others
+
+
+@pytest.mark.slow
+def test_an_edited_rule_changes_its_own_hash_alone(tmp_path):
+    package = Path(hpo_vs_adapt.__file__).parent
+    copy = tmp_path / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in copy.rglob("*.py"):
+        file.write_text(file.read_text() + "\n# A comment.\n")
+    with (copy / "optim" / "tlr.py").open("a") as file:
+        file.write("ANOTHER_CONSTANT = 1\n")
+    code = (
+        "from hpo_vs_adapt.identity import source_hash\n"
+        "from hpo_vs_adapt.optim import RULES\n"
+        "from hpo_vs_adapt.workloads import WORKLOADS\n"
+        "for name, cls in {**RULES, **WORKLOADS}.items():\n"
+        "    print(name, source_hash(cls))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    edited = dict(line.split() for line in done.stdout.splitlines())
+    before = {n: source_hash(cls) for n, cls in {**RULES, **WORKLOADS}.items()}
+    assert {name for name in before if edited[name] != before[name]} == {"tlr"}
 
 
 SPEC = TrialSpec(
