@@ -70,7 +70,7 @@ def metric_value(value: float) -> str:
 def rate(value: float) -> str:
     """Return a learning rate as people write it: 1e-4, 0.01, 1."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.2g}"
+        return f"{float(f'{value:.2g}'):g}"
     digits, exponent = f"{value:.1e}".split("e")
     return f"{float(digits):g}e{int(exponent)}"
 

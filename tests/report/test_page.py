@@ -250,3 +250,11 @@ def test_the_answer_is_readable_on_a_phone(browser, reports):
             "all => Math.min(...all.map(one => one.getBoundingClientRect().height))"
         )
         assert smallest >= 7
+
+
+def test_the_page_printed_on_a4_is_not_cut_off(browser, reports):
+    with Visit(
+        browser, reports["unfinished"][1], {"width": 720, "height": 1000}
+    ) as visit:
+        visit.page.emulate_media(media="print")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 720

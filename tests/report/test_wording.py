@@ -46,7 +46,8 @@ def test_a_probability_is_never_rounded_to_certainty(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1e-6, "1e-6"), (0.01, "0.01"), (3.3e-5, "3.3e-5"), (10, "10")]
+    ("value", "text"),
+    [(1e-6, "1e-6"), (0.01, "0.01"), (3.3e-5, "3.3e-5"), (1000, "1000"), (1e5, "1e5")],
 )
 def test_a_rate_is_written_as_people_do(value, text):
     assert wording.rate(value) == text
