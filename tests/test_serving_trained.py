@@ -6,6 +6,7 @@ from hpo_vs_adapt.trials import EndReason, TrialRecord
 from tests.packs import make_pack, numbers, run, trial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"form": "look_ahead", "every": 5}])
 def test_a_trained_record_cut_at_a_target_equals_training_that_stopped_there(settings):
     def trained(stop_at):
