@@ -211,14 +211,8 @@ class StudyMirror:
         return trial
 
     def _distribution(self, name: str, value: Value) -> BaseDistribution:
-        if name in self._distributions:
-            return self._distributions[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(
-                f"`params` must be numbers or among the space of {self.name!r}; got "
-                f"{name}={value!r}. Open the study with a space that has `{name}`."
-            )
-        return distribution_of([value])
+        # A range of one value: stored and shown, left out of importances.
+        return self._distributions.get(name) or distribution_of([value])
 
     def _check(self, number: int, params: Params) -> None:
         """Refuse a trial that is not the one recorded under its number."""

@@ -62,8 +62,8 @@ class OptunaStudies:
                 all its trials.
             direction: ``maximize`` or ``minimize``.
             attrs: User attributes of the study; `metric` names its values.
-            space: Parameters to what they may be. Numbers that are not in it may be
-                given to trials all the same, words may not.
+            space: Parameters to what they may be. Trials may have parameters that are
+                not in it; Optuna's plots of importance leave those out.
         """
         if direction not in ("maximize", "minimize"):
             raise ValueError(

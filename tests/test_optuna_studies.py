@@ -379,19 +379,19 @@ def test_a_whole_stream_is_mirrored_and_replayed(url):
         run(seed=8)
 
 
-def test_numbers_need_no_space_but_words_do(url):
-    with mirrored(url, space=None) as mirror:
-        for number in range(2):
-            chosen = {"seed": 5 + number, "lr": 0.1}
-            mirror.finish(number, chosen, 0.5, "COMPLETE", {}, {})
-        with pytest.raises(
-            ValueError, match=r"`params` must be numbers or .*base='adam'"
-        ):
-            mirror.finish(2, {"base": "adam"}, 0.5, "COMPLETE", {}, {})
-    assert [t.params for t in read(url)] == [
-        {"seed": 5, "lr": 0.1},
-        {"seed": 6, "lr": 0.1},
+def test_parameters_need_no_space(url):
+    told = [
+        {"seed": 5, "lr": 0.1, "base": "adam", "betas": (0.9, 0.99), "nesterov": True},
+        {"seed": 6, "lr": 1, "base": "sgd", "betas": (0.9, 0.9), "nesterov": None},
     ]
+    for _ in range(2):
+        with mirrored(url, space=None) as mirror:
+            for number, chosen in enumerate(told):
+                mirror.begin(number, chosen, {})
+                mirror.finish(number, chosen, 0.5, "COMPLETE", {}, {})
+            assert mirror.set_aside is None
+    shown = [{**told[0], "betas": "[0.9, 0.99]"}, {**told[1], "betas": "[0.9, 0.9]"}]
+    assert [trial.params for trial in read(url)] == shown
 
 
 def test_results_that_cannot_be_are_refused(url):
