@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 __all__ = ["FlopCount", "Ledger", "Meter", "Purpose", "Spending"]
 
@@ -85,9 +84,7 @@ class Ledger:
         forward_share: What a forward-only sample costs in sample gradients.
     """
 
-    spent: Mapping[Purpose, Spending] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    spent: Mapping[Purpose, Spending] = field(default_factory=dict)
     forward_share: float = 1 / 3
 
     def add(self, purpose: Purpose, amount: Spending) -> Ledger:
