@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from hpo_vs_adapt.report.looks import GRID, INK, MUTED, PAPER, Look
+from hpo_vs_adapt.report.marks import mark_row
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.scales import (
     limit_costs,
@@ -22,7 +23,7 @@ from hpo_vs_adapt.report.scales import (
     tick_costs,
     tick_powers,
 )
-from hpo_vs_adapt.report.wording import amount, why_no_bill
+from hpo_vs_adapt.report.wording import amount
 
 __all__ = [
     "draw_band",
@@ -86,32 +87,26 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     table = table.sort_values("bill", kind="stable", na_position="last")
     table = table.reset_index(drop=True)
     limit_costs(table, axes)
-    low, high = axes.get_xlim()
     for place, row in enumerate(rows_of(table)):
-        look = looks[row.arm]
-        axes.axhline(place, color=GRID, lw=0.7, zorder=0)
-        if not np.isfinite(row.bill):
-            _draw_never(axes, place, look, row)
-            continue
-        if row.bill_low <= row.bill_high:
-            axes.plot(
-                np.clip([row.bill_low, row.bill_high], low, high),
-                [place, place],
-                color=look.colour,
-                lw=3.2,
-                alpha=0.4,
-                solid_capstyle="round",
-            )
-            _mark_cut(axes, place, look, row)
-        axes.text(
-            1.03,
-            place,
-            f"{row.pass_hits}/{row.passes}",
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            color=MUTED,
+        mark_row(axes, place, looks[row.arm], row)
+    met = table[np.isfinite(table["bill"].to_numpy(float))]
+    if len(met):
+        sns.scatterplot(
+            met.assign(place=met.index),
+            x="bill",
+            y="place",
+            hue="arm",
+            style="arm",
+            palette={arm: look.colour for arm, look in looks.items()},
+            markers={arm: look.marker for arm, look in looks.items()},
+            s=58,
+            edgecolor=PAPER,
+            linewidth=0.8,
+            zorder=3,
+            clip_on=False,
+            legend=False,
+            ax=axes,
         )
-    _draw_marks(table, axes, looks)
     axes.set_yticks(range(len(table)), [looks[arm].label for arm in table["arm"]])
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
@@ -270,69 +265,3 @@ def _draw_lines(
         **extra,
     )
     axes.set(xlabel="", ylabel="")
-
-
-def _draw_marks(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> None:
-    for place, row in enumerate(rows_of(table)):
-        if not np.isfinite(row.bill):
-            continue
-        look = looks[row.arm]
-        marks: dict[str, Any] = {"color": look.colour, "ls": "", "clip_on": False}
-        axes.plot(row.cost_per_run, place, marker="|", ms=11, mew=1.6, **marks)
-        if row.kind == "tuned":
-            axes.plot(
-                row.full_plan, place, marker=look.marker, ms=6, mfc=PAPER, **marks
-            )
-        axes.plot(
-            row.bill, place, marker=look.marker, ms=7.5, mec=PAPER, mew=0.8, **marks
-        )
-
-
-def _mark_cut(axes: Axes, place: int, look: Look, row: Any) -> None:
-    """Put an arrow where an interval goes on beyond the axis."""
-    low, high = axes.get_xlim()
-    for edge, beyond, marker in (
-        (0, row.bill_low < low, "<"),
-        (1, row.bill_high > high, ">"),
-    ):
-        if beyond:
-            axes.plot(
-                edge,
-                place,
-                transform=axes.get_yaxis_transform(),
-                marker=marker,
-                ms=4.5,
-                color=look.colour,
-                clip_on=False,
-            )
-
-
-def _draw_never(axes: Axes, place: int, look: Look, row: Any) -> None:
-    met = f"{row.pass_hits}/{row.passes}" if row.trials else ""
-    axes.text(
-        1.03,
-        place,
-        met,
-        transform=axes.get_yaxis_transform(),
-        va="center",
-        color=MUTED,
-    )
-    axes.plot(
-        1,
-        place,
-        transform=axes.get_yaxis_transform(),
-        marker=">",
-        ms=7,
-        color=look.colour,
-        clip_on=False,
-    )
-    axes.annotate(
-        why_no_bill(row),
-        (1, place),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(-7, 0),
-        textcoords="offset points",
-        ha="right",
-        va="center",
-        color=MUTED,
-    )
