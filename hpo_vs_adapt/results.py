@@ -154,8 +154,9 @@ def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
     crossing = target_crossing(
         curve["cost"], values, prepared.entry.target, metric.mode, _IN_A_ROW
     )
-    best = values.argmax() if metric.mode == "max" else values.argmin()
-    seen = values.notna().any()
+    best = None  # a trial that crashed before its first evaluation has none
+    if values.notna().any():
+        best = values.argmax() if metric.mode == "max" else values.argmin()
     charged = record.ledger.charged()
     # Work that was lost with a worker came before the crossing that was kept.
     lost = record.ledger.spent.get(Purpose.LOST, Spending()).sample_gradients
@@ -179,9 +180,9 @@ def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
         "cost_to_target": crossing.first + lost,
         "sustained_cost": crossing.sustained + lost,
         "cost_before_target": crossing.after + lost,
-        "best_metric": values.iloc[best] if seen else math.nan,
+        "best_metric": math.nan if best is None else values.iloc[best],
         "final_metric": values.iloc[-1] if len(values) else math.nan,
-        "test_metric": curve["test_metric"].iloc[best] if seen else math.nan,
+        "test_metric": math.nan if best is None else curve["test_metric"].iloc[best],
         "sample_gradients": charged.sample_gradients,
         "forward_samples": charged.forward_samples,
         "steps": charged.steps,
