@@ -1,16 +1,9 @@
 """Optuna studies that mirror streams, in real storages."""
 
-import contextlib
-import json
 import math
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -21,122 +14,23 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
-from hpo_vs_adapt.optuna_storage import add_trials, close_storage, open_storage
-from hpo_vs_adapt.optuna_studies import OptunaStudies, StorageProblem, StreamChanged
+from hpo_vs_adapt.optuna_storage import close_storage, open_storage
+from hpo_vs_adapt.optuna_studies import OptunaStudies, StreamChanged
 from hpo_vs_adapt.study import Space
 from hpo_vs_adapt.tuning import OptunaStream, Outcome
-
-SPACE = {
-    "lr": Space("float", low=1e-5, high=1.0, log=True),
-    "batch_size": (16, 32, 64),
-    "nesterov": (True, False),
-}
-ATTRS = {"workload": "digits", "arm": "sgd", "kind": "tuned", "metric": "accuracy"}
-NAME = "quick/digits/sgd/0"
-
-
-def find_postgres():
-    """Return the folder of PostgreSQL's newest server programs, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """Start a PostgreSQL server of our own, and yield its URL."""
-    programs = find_postgres()
-    if programs is None:
-        pytest.skip("needs Debian's package `postgresql`")
-    # PostgreSQL refuses to run as root, and its user cannot enter pytest's folders.
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="postgres"))
-    if user:
-        shutil.chown(folder, "postgres")
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-
-    def call(program, *arguments):
-        subprocess.run(
-            [*user, programs / program, "-D", folder / "data", *arguments],
-            check=True,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-        )
-
-    call("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    call("pg_ctl", "start", "-w", "-l", folder / "log", "-o", options)
-    try:
-        yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        call("pg_ctl", "stop", "-m", "immediate")
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(
-    params=["sqlite", "journal", pytest.param("postgres", marks=pytest.mark.slow)]
+from tests.mirror.studies import (
+    ATTRS,
+    NAME,
+    SPACE,
+    finish,
+    mirrored,
+    names,
+    params,
+    read,
+    states,
 )
-def url(request, tmp_path):
-    """Yield the URL of a storage without our study."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/new/folder/optuna.db"
-    if request.param == "journal":
-        return f"journal:{tmp_path}/new/folder/optuna.log"
-    base = request.getfixturevalue("postgres")
-    schema = f"s{uuid.uuid4().hex}"
-    import psycopg2
-
-    with contextlib.closing(
-        psycopg2.connect(base.replace("+psycopg2", ""))
-    ) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(f"CREATE SCHEMA {schema}")
-    return f"{base}?options=-csearch_path%3D{schema}"
-
-
-@contextlib.contextmanager
-def mirrored(url, definition="d1", name=NAME, space=SPACE):
-    """Open one study of a storage, as a run does."""
-    with OptunaStudies(url) as studies:
-        mirror = studies.open(name, definition, "maximize", ATTRS, space)
-        yield mirror
-        mirror.close()
-
-
-def params(number):
-    return {"lr": 0.001 * (number + 1), "batch_size": 32, "nesterov": number % 2 == 0}
-
-
-def finish(mirror, number, value=0.5, state="COMPLETE", steps=(0, 10), **attrs):
-    mirror.finish(
-        number,
-        params(number),
-        value,
-        state,
-        {step: value or 0.0 for step in steps},
-        {"record": f"key-{number}", **attrs},
-    )
-
-
-def read(url, name=NAME):
-    """Return a study's trials as another program sees them."""
-    storage = open_storage(url)
-    trials = storage.get_all_trials(storage.get_study_id_from_name(name))
-    close_storage(storage)
-    return trials
-
-
-def names(url):
-    storage = open_storage(url)
-    found = [study.study_name for study in storage.get_all_studies()]
-    close_storage(storage)
-    return sorted(found)
-
-
-def states(url, name=NAME):
-    return [trial.state.name for trial in read(url, name)]
 
 
 def test_a_study_says_what_it_is_and_holds_every_trial_as_it_was_told(url):
@@ -239,7 +133,7 @@ def test_a_running_trial_shows_its_evaluations(url):
 
 KILLED = """
 import os, signal, sys
-from tests.test_optuna_studies import finish, mirrored, params
+from tests.mirror.studies import finish, mirrored, params
 with mirrored(sys.argv[1]) as mirror:
     finish(mirror, 0)
     mirror.begin(1, params(1), {})
@@ -252,7 +146,7 @@ with mirrored(sys.argv[1]) as mirror:
 @pytest.mark.slow
 def test_what_a_killed_run_left_running_is_taken_up_and_ended(url):
     run = subprocess.run(
-        [sys.executable, "-c", KILLED, url], cwd=Path(__file__).parents[1], check=False
+        [sys.executable, "-c", KILLED, url], cwd=Path(__file__).parents[2], check=False
     )
     assert run.returncode == -signal.SIGKILL
     assert states(url) == ["COMPLETE", "RUNNING", "RUNNING"]
@@ -405,96 +299,3 @@ def test_results_that_cannot_be_are_refused(url):
         pytest.raises(ValueError, match="'maximize' or 'minimize'; got 'max'"),
     ):
         studies.open("other", "d", "max", ATTRS)
-
-
-def test_a_second_writer_is_noticed(tmp_path):
-    url = f"sqlite:///{tmp_path}/optuna.db"
-    with mirrored(url) as one, mirrored(url) as other:
-        finish(one, 0)
-        with pytest.raises(
-            StorageProblem, match=r"Trial 0 .* has 1 trials\. Let one run"
-        ):
-            finish(other, 0)
-
-
-def test_trials_are_written_as_optuna_itself_would_write_them(url):
-    trials = [
-        create_trial(
-            state=state,
-            value=value,
-            params={"lr": 0.1, "base": "sgd", "k": 3},
-            distributions={
-                "lr": FloatDistribution(0.01, 1.0, log=True),
-                "base": CategoricalDistribution(("adam", "sgd", None)),
-                "k": IntDistribution(1, 9, step=2),
-            },
-            user_attrs={"key": "a", "settings": {"lr": [1, None]}},
-            system_attrs={"note": 1},
-            intermediate_values={0: -math.inf, 5: math.inf, 6: math.nan, 7: 1e-300},
-        )
-        for state, value in [
-            (TrialState.COMPLETE, -math.inf),
-            (TrialState.COMPLETE, 1e300),
-            (TrialState.FAIL, None),
-            (TrialState.PRUNED, 0.1 + 0.2),
-            (TrialState.RUNNING, None),
-        ]
-    ]
-    storage = open_storage(url)
-    ours, theirs = (
-        storage.create_new_study(
-            [optuna.study.StudyDirection.MINIMIZE], study_name=name
-        )
-        for name in ("ours", "theirs")
-    )
-    for number, trial in enumerate(trials):
-        trial.number = number
-        storage.create_new_trial(theirs, trial)
-    add_trials(storage, ours, trials)
-    same = [storage.get_all_trials(study_id) for study_id in (ours, theirs)]
-    for one, other in zip(*same, strict=True):
-        # As text, since NaN is not equal to itself; ids differ between studies.
-        one._trial_id = other._trial_id = 0
-        assert repr(one) == repr(other)
-    close_storage(storage)
-
-
-def test_half_a_line_in_a_journal_is_cut_off_by_the_next_run(tmp_path):
-    journal = tmp_path / "optuna.log"
-    url = str(journal)
-    with mirrored(url) as mirror:
-        finish(mirror, 0)
-    whole = journal.read_bytes()
-    journal.write_bytes(whole + b'{"op_code": 4, "worker')
-    assert states(url) == ["COMPLETE"]  # a reader changes nothing
-    assert len(journal.read_bytes()) > len(whole)
-    with mirrored(url) as mirror:
-        finish(mirror, 1)
-    assert states(url) == ["COMPLETE", "COMPLETE"]
-    assert all(json.loads(line) for line in journal.read_bytes().splitlines())
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("nonsense", ["nonsense", "sqlite:///runs/optuna.db"]),
-        ("nosuchdb://host/db", ["nosuchdb"]),
-        ("sqlite:////proc/no/optuna.db", ["/proc/no"]),
-        ("journal:/proc/no/optuna.log", ["/proc/no"]),
-        ("postgresql+psycopg2://me:hidden@127.0.0.1:1/db", ["me:***@", "onnection"]),
-        ("postgresql+pg8000://me:hidden@host/db", ["pg8000", "Install it"]),
-    ],
-)
-def test_a_storage_that_does_not_open_is_named_without_its_password(url, words):
-    with pytest.raises(StorageProblem, match=r"`storage\.optuna` must be") as problem:
-        OptunaStudies(url)
-    assert "hidden" not in str(problem.value)
-    for word in words:
-        assert word in str(problem.value)
-
-
-def test_a_file_that_is_no_database_is_named(tmp_path):
-    path = tmp_path / "optuna.db"
-    path.write_text("no database, but long enough to be read as one" * 50)
-    with pytest.raises(StorageProblem, match="not a database"):
-        OptunaStudies(f"sqlite:///{path}")
