@@ -33,8 +33,8 @@ def dataset_of(name: str) -> Dataset:
     return WORKLOADS[name]().dataset()
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", WORKLOAD_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", NAMES)  # below: all checks of one name in a row
 def test_every_workload_keeps_the_contract(name, check):
     check(WORKLOADS[name](), dataset_of(name))
 
