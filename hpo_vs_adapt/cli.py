@@ -209,13 +209,12 @@ def _train(study: Study, address: str | None, verbose: bool) -> Results:
 
 def _show_results(results: Results, out: Path | None) -> bool:
     """Write the report, show its gist, and return whether trials have crashed."""
-    from hpo_vs_adapt.views import arms_table
+    from hpo_vs_adapt.views import arms_view
 
     page = results.write_report(out or Path("reports") / results.study.name)
     summary = results.summary()
     console = make_console()
-    console.print(arms_table(summary))
-    console.print()
+    console.print(arms_view(summary, console.width))
     for verdict in summary["verdict"]:
         console.print(Text(verdict["sentence"]), soft_wrap=not console.is_terminal)
     crashed = _name_crashes(results)

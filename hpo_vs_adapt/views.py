@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hpo_vs_adapt.workloads.base import Workload
 
 __all__ = [
-    "arms_table",
+    "arms_view",
     "plan_view",
     "rules_view",
     "status_view",
@@ -32,23 +32,40 @@ __all__ = [
 ]
 
 
-def arms_table(summary: Mapping[str, Any]) -> Table:
-    """Return the arms of a study with their bills.
+WIDE = 96
+"""Columns from which on intervals fit beside names of usual length."""
+
+
+def arms_view(summary: Mapping[str, Any], width: int) -> Group:
+    """Return the arms of a study with their bills, workload by workload.
 
     Args:
         summary: What ``summary.json`` holds.
+        width: Columns there are; intervals are left out where they do not fit.
     """
-    table = _table("workload", "arm", "kind", "trials", "hits", "failed")
-    for name in ("bill", "interval", "cost per run", "best", "P(first)"):
+    parts: list[RenderableType] = []
+    for workload in summary["workloads"]:
+        name = workload["name"]
+        arms = [arm for arm in summary["arms"] if arm["workload"] == name]
+        parts += [Text(name, style="bold"), _arms_table(arms, width >= WIDE), Text()]
+    parts.append(Text(f"Costs in {summary['unit']}; the bill has the tuning in it.\n"))
+    return Group(*parts)
+
+
+def _arms_table(arms: Iterable[Mapping[str, Any]], wide: bool) -> Table:
+    table = _table("arm", "kind", "trials", "hits", "failed")
+    costs = ("bill", "interval", "per run") if wide else ("bill", "per run")
+    for name in (*costs, "best", "P(first)"):
         table.add_column(name, justify="right", no_wrap=True)
-    for arm in summary["arms"]:
+    for arm in arms:
         bill, run = arm["bill"], arm["cost_per_run"]
+        # a bracket would be markup to rich
+        between = Text(interval(_number(bill["low"]), _number(bill["high"])))
         table.add_row(
-            *_texts(arm["workload"], arm["arm"], arm["kind"]),
+            *_texts(arm["arm"], arm["kind"]),
             *map(str, (arm["trials"], arm["hits"], arm["failures"])),
             amount(_number(bill["expected"])),
-            # a bracket would be markup to rich
-            Text(interval(_number(bill["low"]), _number(bill["high"]))),
+            *([between] if wide else []),
             amount(_number(run["expected"])),
             metric_value(_number(arm["best_metric"])),
             probability(_number(arm["first_probability"])),
@@ -114,7 +131,7 @@ def workloads_view(workloads: Mapping[str, type[Workload]]) -> Group:
             f"{workload.target_source}\n"
             f"budget: {workload.epochs:g} epochs, batch size {workload.batch_size}"
         )
-        parts += _entry(name, workload, facts)
+        parts += _entry(name, inspect.getdoc(workload) or "", facts)
     return Group(*parts)
 
 
@@ -128,7 +145,8 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
             f"extra gradients a step: {rule.extra_gradients}\n"
             f"extra copies of the parameters: {rule.extra_memory}"
         )
-        parts += _entry(name, rule, facts)
+        about = (inspect.getdoc(rule) or "").partition("\n\n")[0]  # no formulas
+        parts += _entry(name, about, facts)
         table = _table("setting", "default", "must be", "meaning")
         for setting, known in rule.settings.items():
             row = (setting, _spell(known.default), known.allowed, known.doc)
@@ -137,9 +155,9 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
     return Group(*parts)
 
 
-def _entry(name: str, thing: type, facts: str) -> Iterator[RenderableType]:
-    text = Text(inspect.getdoc(thing) or "")
-    text.append(f"\n\n{facts}\n")
+def _entry(name: str, about: str, facts: str) -> Iterator[RenderableType]:
+    paragraphs = [" ".join(part.split()) for part in about.split("\n\n")]
+    text = Text("\n".join([*paragraphs, facts, ""]))
     yield Text(name, style="bold")
     yield Padding(text, (0, 0, 0, 2), expand=False)
 
@@ -150,7 +168,8 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in columns:
         count = name in (*counts, "diverged", "crashed")
-        table.add_column(name, justify="right" if count else "left")
+        justify: JustifyMethod = "right" if count else "left"
+        table.add_column(name, justify=justify, overflow="fold")
     return table
 
 

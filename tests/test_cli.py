@@ -233,8 +233,8 @@ def test_a_run_ends_with_its_arms_a_verdict_and_the_report(finished):
     folder, (status, out, err) = finished
     assert status == 0, err
     rows = [line.split() for line in out.splitlines()]
-    assert any(row[:4] == ["iris_logreg", "sgd-grid", "tuned", "4"] for row in rows)
-    assert any(row[:4] == ["iris_logreg", "adam", "fixed", "2"] for row in rows)
+    assert any(row[:3] == ["sgd-grid", "tuned", "4"] for row in rows)
+    assert any(row[:3] == ["adam", "fixed", "2"] for row in rows)
     summary = json.loads((folder / "reports/small/summary.json").read_text())
     assert all(verdict["sentence"] in out for verdict in summary["verdict"])
     assert out.endswith("\nReport: reports/small/index.html\n")
