@@ -77,8 +77,8 @@ class FashionMNISTMLP(_FashionMNIST):
     Split: 50 000 training, 10 000 validation and the source's 10 000 test samples;
     under ``split: paper`` all 60 000 training samples. Features: 784 pixels,
     standardised together; under ``split: paper`` from -1 to 1. Budget: 5 epochs of 390
-    steps, batch size 128. Target: tuned rules have medians of 0.889 to 0.899 (of 3 fresh
-    seeds, one run for each of 5 rates); 11 of 12 further runs reach it.
+    steps, batch size 128. Target: tuned rules have medians of 0.889 to 0.899 (3 seeds
+    each, a rate of 5 chosen by one run); 11 of 12 further runs reach it.
     """
 
     target = 0.89
