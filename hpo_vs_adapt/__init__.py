@@ -31,7 +31,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # On demand: a worker, or a rule in somebody's own loop, needs little of the package.
+    # On demand: a worker, or a rule in a loop of one's own, needs little of it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hpo_vs_adapt.identity import source_hash, trial_key
 from hpo_vs_adapt.ledger import Purpose, Spending
+from hpo_vs_adapt.lineup import Lineup
 from hpo_vs_adapt.optuna_studies import OptunaStudies
 from hpo_vs_adapt.packs import PackJob, pack_group
 from hpo_vs_adapt.prepared import PreparedWorkload
@@ -17,7 +18,7 @@ from hpo_vs_adapt.references import find_rule, ship
 from hpo_vs_adapt.serving import serves
 from hpo_vs_adapt.shipment import Shipment
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tracks import Request, Track, make_tracks, retrain_track
+from hpo_vs_adapt.tracks import Request, Track
 from hpo_vs_adapt.train import LOOP_VERSION
 from hpo_vs_adapt.trials import TrialRecord, TrialSpec
 from hpo_vs_adapt.tuning import Proposal
@@ -48,10 +49,8 @@ class Plan:
         }
         self.rules = {arm.rule: find_rule(arm.rule, self.base) for arm in study.arms}
         self._rule_hashes = {n: source_hash(rule) for n, rule in self.rules.items()}
-        self._studies = studies
-        self.tracks: list[Track] = make_tracks(
-            study, self.prepared, self.rules, studies
-        )
+        self._lineup = Lineup(study, self.prepared, self.rules, studies)
+        self.tracks: list[Track] = self._lineup.first()
         self.answered: list[tuple[Request, TrialRecord]] = []
         self.found = 0
         self._known: dict[str, TrialRecord] = {}
@@ -91,9 +90,7 @@ class Plan:
                 self._look_up(requests)
                 moved = moved or bool(requests)
                 if track.wants_retrain:
-                    self.tracks.append(
-                        retrain_track(track, self.study, self.rules, self._studies)
-                    )
+                    self.tracks.append(self._lineup.retrain(track))
                     moved = True
 
     def group(self, request: Request) -> Hashable:

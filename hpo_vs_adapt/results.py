@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.ledger import Purpose, Spending
-from hpo_vs_adapt.metrics import arm_bills, target_crossing
+from hpo_vs_adapt.metrics import target_crossing
 from hpo_vs_adapt.prepared import PreparedWorkload
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tracks import Request, Track
@@ -79,8 +80,10 @@ class Results:
     provenance: dict[str, str]
 
     def costs(self) -> pd.DataFrame:
-        """Return the bill of every arm on every workload (`metrics.arm_bills`)."""
-        return arm_bills(self.records)
+        """Return the bill of every arm on every workload."""
+        from hpo_vs_adapt.report.tables import make_bills
+
+        return make_bills(self)
 
     def summary(self) -> dict[str, Any]:
         """Return what ``summary.json`` holds."""
@@ -119,8 +122,8 @@ def make_results(
         known = curves.get(request.key)
         if known is None or len(known) < len(record.curve):
             curves[request.key] = record.curve.assign(key=request.key)
-    columns = ["key", *CURVE_COLUMNS]
-    table = pd.concat([pd.DataFrame(columns=columns), *curves.values()])
+    empty = pd.DataFrame(columns=["key", *CURVE_COLUMNS])
+    table = pd.concat(list(curves.values())) if curves else empty
     return Results(
         study,
         pd.DataFrame(rows, columns=list(TRIAL_COLUMNS)),
@@ -156,10 +159,14 @@ def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
     )
     best = None  # a trial that crashed before its first evaluation has none
     if values.notna().any():
-        best = values.argmax() if metric.mode == "max" else values.argmin()
+        better = np.nanargmax if metric.mode == "max" else np.nanargmin
+    seen = bool(values.notna().any())
+    best = int(better(values)) if seen else -1
     charged = record.ledger.charged()
     # Work that was lost with a worker came before the crossing that was kept.
-    lost = record.ledger.spent.get(Purpose.LOST, Spending()).sample_gradients
+    wasted = record.ledger.spent.get(Purpose.LOST, Spending())
+    share = record.ledger.forward_share
+    lost = wasted.sample_gradients + share * wasted.forward_samples
     return {
         "workload": prepared.entry.name,
         "arm": track.arm.name,

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hpo_vs_adapt.identity import source_hash
-from hpo_vs_adapt.optim.base import Rule
-from hpo_vs_adapt.optuna_studies import OptunaStudies, StudyMirror
+from hpo_vs_adapt.optuna_studies import StudyMirror
 from hpo_vs_adapt.prepared import PreparedWorkload
-from hpo_vs_adapt.study import Arm, Space, Study, Sweep
-from hpo_vs_adapt.train import LOOP_VERSION
+from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.trials import EndReason, TrialRecord, TrialSpec, Value
 from hpo_vs_adapt.tuning import (
-    ListStream,
     Outcome,
     Proposal,
     Stream,
-    make_stream,
-    retrain_seeds,
-    stream_seeds,
     told_value,
 )
 
-__all__ = ["Request", "Role", "Track", "make_tracks", "retrain_track"]
+__all__ = ["Request", "Role", "Track", "objective_of"]
 
 Role = Literal["policy", "retrain", "sweep"]
 """What trials are for: counted in the bill, the winner again, or sensitivity."""
@@ -198,7 +188,7 @@ class Track:
     def _told(self, record: TrialRecord) -> float:
         entry = self.prepared.entry
         metric = self.prepared.workload.metric
-        objective = self.arm.tune.objective if self.arm.tune else "metric"
+        objective = objective_of(self.arm, self.role)
         return told_value(
             record.curve,
             record.end,
@@ -232,177 +222,6 @@ class Track:
             self._mirror.close()
 
 
-def make_tracks(
-    study: Study,
-    prepared: Mapping[str, PreparedWorkload],
-    rules: Mapping[str, type[Rule]],
-    studies: OptunaStudies | None,
-) -> list[Track]:
-    """Return the streams that a study starts with, workload by workload."""
-    tracks = []
-    for entry in study.workloads:
-        subject = prepared[entry.name]
-        for arm in study.arms:
-            tracks += _policy_tracks(study, subject, arm, rules[arm.rule], studies)
-        for sweep in study.sensitivity:
-            for name in sweep.arms:
-                arm = next(arm for arm in study.arms if arm.name == name)
-                tracks.append(
-                    _sweep_track(study, subject, arm, sweep, rules[arm.rule], studies)
-                )
-    return tracks
-
-
-def retrain_track(
-    track: Track,
-    study: Study,
-    rules: Mapping[str, type[Rule]],
-    studies: OptunaStudies | None,
-) -> Track:
-    """Return the stream that trains a finished stream's winner with fresh seeds."""
-    tune = track.arm.tune
-    assert tune is not None
-    track.retrained = True
-    winner = track.winner()
-    proposals = [
-        Proposal(number, winner.settings, winner.batch_size, seed)
-        for number, seed in enumerate(retrain_seeds(study.seeds, tune.retrain))
-    ]
-    place = ("retrain", str(track.seed))
-    return _track(
-        study,
-        track.prepared,
-        track.arm,
-        "retrain",
-        track.seed,
-        ListStream(proposals, track.prepared.workload.metric.mode),
-        place,
-        (winner.settings, winner.batch_size),
-        rules[track.arm.rule],
-        studies,
-    )
-
-
-def _policy_tracks(
-    study: Study,
-    prepared: PreparedWorkload,
-    arm: Arm,
-    rule: type[Rule],
-    studies: OptunaStudies | None,
-) -> list[Track]:
-    mode = prepared.workload.metric.mode
-    if arm.tune is None:
-        proposals = [Proposal(n, (), None, seed) for n, seed in enumerate(study.seeds)]
-        stream: Stream = ListStream(proposals, mode)
-        return [
-            _track(study, prepared, arm, "policy", -1, stream, (), (), rule, studies)
-        ]
-    if arm.tune.objective == "cost":
-        mode = "min"
-    return [
-        _track(
-            study,
-            prepared,
-            arm,
-            "policy",
-            seed,
-            make_stream(arm, seed, study.seeds, mode),
-            (str(seed),),
-            dataclasses.replace(arm.tune, retrain=0),
-            rule,
-            studies,
-        )
-        for seed in stream_seeds(arm.tune, study.seeds)
-    ]
-
-
-def _sweep_track(
-    study: Study,
-    prepared: PreparedWorkload,
-    arm: Arm,
-    sweep: Sweep,
-    rule: type[Rule],
-    studies: OptunaStudies | None,
-) -> Track:
-    names = sorted(sweep.vary)
-    points = list(itertools.product(*(sweep.vary[name] for name in names)))
-    proposals: list[Proposal] = []
-    for seed in study.seeds:  # outermost, so that more seeds only add trials
-        for point in points:
-            chosen = dict(zip(names, point, strict=True))
-            batch_size = chosen.pop("batch_size", None)
-            assert batch_size is None or isinstance(batch_size, int)
-            proposals.append(
-                Proposal(
-                    len(proposals), tuple(sorted(chosen.items())), batch_size, seed
-                )
-            )
-    stream = ListStream(proposals, prepared.workload.metric.mode)
-    place = ("sweep", "+".join(names))
-    return _track(
-        study, prepared, arm, "sweep", -1, stream, place, sweep.vary, rule, studies
-    )
-
-
-def _track(
-    study: Study,
-    prepared: PreparedWorkload,
-    arm: Arm,
-    role: Role,
-    seed: int,
-    stream: Stream,
-    place: Sequence[str],
-    chosen_by: object,
-    rule: type[Rule],
-    studies: OptunaStudies | None,
-) -> Track:
-    """Return a track with its Optuna study, `study/workload/arm` and then `place`."""
-    mirror = None
-    if studies is not None:
-        metric = prepared.workload.metric
-        objective = arm.tune.objective if arm.tune and role == "policy" else "metric"
-        direction = (
-            "minimize" if objective == "cost" or metric.mode == "min" else "maximize"
-        )
-        definition = _definition(prepared, arm, rule, seed, chosen_by)
-        mirror = studies.open(
-            "/".join([study.name, prepared.entry.name, arm.name, *place]),
-            definition,
-            direction,
-            {
-                "workload": prepared.entry.name,
-                "arm": arm.name,
-                "kind": arm.kind,
-                "role": role,
-                "target": prepared.entry.target,
-                "metric": "cost" if objective == "cost" else metric.name,
-            },
-            _domains(arm, role),
-        )
-    return Track(prepared, arm, role, seed, stream, mirror, (seed, *place))
-
-
-def _domains(arm: Arm, role: Role) -> dict[str, Space | Sequence[Value]]:
-    """Return what each parameter of the trials may be, where it was tuned."""
-    if role != "policy" or arm.tune is None:
-        return {}
-    return {**arm.tune.grid, **arm.tune.space}
-
-
-def _definition(
-    prepared: PreparedWorkload, arm: Arm, rule: type[Rule], seed: int, chosen_by: object
-) -> str:
-    """Return a hash of all that decides what a stream asks for and is told."""
-    parts = (
-        dataclasses.asdict(prepared.entry) | {"reference": "", "data": None},
-        prepared.source,
-        prepared.dataset(0).version,
-        arm.rule,
-        sorted(arm.settings.items()),
-        arm.stop_at_target,
-        source_hash(rule),
-        LOOP_VERSION,
-        seed,
-        chosen_by,
-    )
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+def objective_of(arm: Arm, role: Role) -> str:
+    """Return what the trials' value is: ``metric``, or ``cost`` where that is tuned."""
+    return arm.tune.objective if arm.tune and role == "policy" else "metric"
