@@ -11,9 +11,16 @@ import pandas as pd
 
 from hpo_vs_adapt.ledger import Ledger
 
-__all__ = ["CURVE_COLUMNS", "EndReason", "Settings", "TrialRecord", "TrialSpec", "Value"]
+__all__ = [
+    "CURVE_COLUMNS",
+    "EndReason",
+    "Settings",
+    "TrialRecord",
+    "TrialSpec",
+    "Value",
+]
 
-Value: TypeAlias = float | int | bool | str | None | tuple[float, ...]
+Value: TypeAlias = float | int | bool | str | tuple[float, ...] | None
 """One setting of a rule, hashable and exact in JSON."""
 
 Settings: TypeAlias = tuple[tuple[str, Value], ...]
