@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from hpo_vs_adapt.workloads.samples import (
+    Arrays,
+    DataError,
+    Dataset,
+    hash_of,
+    standardise,
+)
 
 __all__ = [
     "ACCURACY",
@@ -25,10 +32,6 @@ __all__ = [
 
 SPLIT_SEED = 20260101
 """Seed of every workload's train / validation / test split; never a trial's seed."""
-
-
-class DataError(ValueError):
-    """A workload's data are missing, damaged or do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +64,6 @@ TUNED_TARGET = (
     "(python -m hpo_vs_adapt.workloads.targets)"
 )
 """How the targets of this package's own workloads were set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrays:
-    """What a workload loads: samples as they are at the source.
-
-    Args:
-        x: Inputs, shape `(n, ...)`.
-        y: Targets, shape `(n,)` or `(n, ...)`; class numbers are int64.
-        test: Indices of the source's own test samples, or None if it has none.
-    """
-
-    x: NDArray[np.generic]
-    y: NDArray[np.generic]
-    test: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Samples ready for training, and which are for what.
-
-    Args:
-        x: Inputs, shape `(n, ...)`, float32.
-        y: Targets, shape `(n, ...)`.
-        train: Indices of the training samples.
-        validation: Indices on which targets are judged; the test samples under
-            ``split: paper``, which has no validation set.
-        test: Indices of the test samples.
-        version: Hash of all of the above.
-    """
-
-    x: NDArray[np.float32]
-    y: NDArray[np.generic]
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
-    version: str
 
 
 class Workload(ABC):
@@ -202,7 +168,7 @@ class Workload(ABC):
                     f"{type(self).__name__} has no {name} samples: {len(arrays.y)} in "
                     "all are too few for its `validation_size` and `test_size`."
                 )
-        version = _version(x, arrays.y, train, validation, test)
+        version = hash_of(x, arrays.y, train, validation, test)
         return Dataset(x, arrays.y, train, validation, test, version)
 
     def splits_by_seed(self, split: str) -> bool:
@@ -252,35 +218,5 @@ class Workload(ABC):
         return train, test
 
 
-def standardise(
-    x: NDArray[np.generic], train: NDArray[np.int64], *, per_feature: bool = True
-) -> NDArray[np.float32]:
-    """Return inputs with mean 0 and standard deviation 1 over the training samples.
-
-    Args:
-        x: Inputs, shape `(n, ...)`.
-        train: Indices of the training samples.
-        per_feature: Whether every feature has a mean and a standard deviation of its
-            own; if not, all features share them, which keeps a signal's or an image's
-            shape and does not blow up pixels that are hardly ever set. What does not
-            vary is only shifted.
-    """
-    axis = 0 if per_feature else None
-    scaled = x.astype(np.float32)
-    mean = scaled[train].mean(axis, dtype=np.float64)
-    scaled -= np.asarray(mean, np.float32)
-    scale = np.sqrt(np.square(scaled[train]).mean(axis, dtype=np.float64))
-    scaled /= np.asarray(np.where(scale > 0, scale, 1), np.float32)
-    return scaled
-
-
 def _count(size: float, of: int) -> int:
     return round(size * of) if size < 1 else int(size)
-
-
-def _version(*arrays: NDArray[np.generic]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -79,9 +79,10 @@ class MNIST1DCNN(_MNIST1D):
     validation and the source's 1000 test samples. Features: 40 points of the signal,
     standardised together; under ``split: paper`` as the source makes them, with its
     4000 training samples. Budget: 40 epochs of 25 steps, batch size 128.
+    Target: tuned rules have medians of 0.90 to 0.93; 14 of 20 further runs reach it.
     """
 
-    target = 0.85
+    target = 0.91
     epochs = 40
     batch_size = 128
 
