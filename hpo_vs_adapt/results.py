@@ -160,8 +160,7 @@ def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
     best = None  # a trial that crashed before its first evaluation has none
     if values.notna().any():
         better = np.nanargmax if metric.mode == "max" else np.nanargmin
-    seen = bool(values.notna().any())
-    best = int(better(values)) if seen else -1
+        best = int(better(values))
     charged = record.ledger.charged()
     # Work that was lost with a worker came before the crossing that was kept.
     wasted = record.ledger.spent.get(Purpose.LOST, Spending())
