@@ -21,8 +21,8 @@ __all__ = ["MOST_LANES", "measure_lanes"]
 MOST_LANES = 256
 """No pack is larger, however fast: its results would come too late."""
 
-_STEPS = 3  # timed for each size, after one to warm up
-_GAIN = 0.9  # a larger pack must take less than this time a lane
+_STEPS = 5  # timed for each size, after one to warm up; the quickest counts
+_GAIN = 0.95  # a larger pack must take less than this time a lane
 _PATIENCE_SECONDS = 1.0  # for the whole measurement, kept to within one size
 _VECTOR_COPIES = 8  # weights, gradient, state and their temporaries, generously
 
@@ -52,10 +52,11 @@ def measure_lanes(
         pack = Pack(workload, rule, [spec] * lanes, data, flops)
         with _saved_bytes() as saved:
             pack.time_steps(1)
-        a_lane = pack.time_steps(_STEPS) / lanes
-        if a_lane > _GAIN * best_time:
+        a_lane = min(pack.time_steps(1) for _ in range(_STEPS)) / lanes
+        if a_lane < _GAIN * best_time:
+            best, best_time = lanes, a_lane
+        elif lanes > 2 * best:  # one size without a gain may be a disturbance
             break
-        best, best_time = lanes, a_lane
         needed = saved[0] + _VECTOR_COPIES * pack.vector_bytes
         if 2 * needed > memory or time.perf_counter() - started > _PATIENCE_SECONDS:
             break

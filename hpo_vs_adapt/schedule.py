@@ -107,7 +107,8 @@ class _PackSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        self._board.ended(trial_id)
+        if not error:  # of a pack that is given up `_Listener` hears, and why
+            self._board.ended(trial_id)
 
     @override
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
@@ -203,7 +204,7 @@ class ResourceProblem(ValueError):
 
 
 class _LaneSizes:
-    """Largest packs, by workload, batch size and rule, each measured once."""
+    """Largest packs, by workload and batch size, each measured once."""
 
     def __init__(
         self,
@@ -223,7 +224,8 @@ class _LaneSizes:
         if self._resources.lanes is not None:
             return self._resources.lanes
         spec = request.spec
-        kind = (request.track.prepared.entry.name, spec.batch_size, spec.rule)
+        # The rule matters little beside the gradient.
+        kind = (request.track.prepared.entry.name, spec.batch_size)
         if kind not in self._known:
             self._known[kind] = self._measure(request)
         return self._known[kind]
