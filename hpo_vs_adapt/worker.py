@@ -26,7 +26,7 @@ __all__ = ["PackReport", "PackWorker", "crash_record", "measure_job"]
 _CHECKPOINT = "pack.pt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PackReport:
     """What a worker tells of its pack.
 
@@ -49,6 +49,10 @@ class PackReport:
     failure: str | None
     out_of_memory: bool
     process: int
+
+    def __repr__(self) -> str:
+        # Ray formats every result for its log, shown or not; tables take their time.
+        return f"PackReport({len(self.finished)} finished, {len(self.latest)} training)"
 
 
 class PackWorker:
