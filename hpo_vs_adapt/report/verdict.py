@@ -28,6 +28,10 @@ SURE = 0.95
 """P(first) from which an arm is called the cheapest."""
 
 
+_FEW_HITS = 3
+"""Fewer hits say little of a cost, and nothing of that of arms which have none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a study says about one workload.
@@ -110,6 +114,8 @@ def _ranking(
     # A race in which arms have not finished has a leader and no winner.
     claim = "is ahead so far" if unfinished else "is cheapest"
     only = "; no other arm met the target" if len(met) == 1 else ""
+    if only and arm.pass_hits < _FEW_HITS:
+        claim, only = "alone met the target", ""
     finding = (
         f"{entry.name}: {arm.arm} {claim}, with {_bill(arm)} until {goal(entry)}{only}."
     )

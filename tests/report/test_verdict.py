@@ -114,6 +114,13 @@ def test_the_only_arm_that_met_the_target_is_cheapest_and_that_is_said():
     assert "no other arm met the target" in finding
 
 
+def test_a_lone_arm_with_few_hits_is_not_called_cheapest():
+    few = bill("clara", 60_000, 1.0, passes=3, pass_hits=1)
+    finding = say([bill("sgd-grid", math.nan, 0.0), few]).finding
+    assert "clara alone met the target" in finding
+    assert "cheapest" not in finding
+
+
 def test_an_unfinished_study_has_a_leader_and_no_winner():
     rows = [
         bill("sgd-grid", 684_000, 0.0),
