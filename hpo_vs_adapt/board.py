@@ -15,7 +15,7 @@ from hpo_vs_adapt.worker import PackReport, crash_record
 
 __all__ = ["Board", "ScheduleSummary", "Slots"]
 
-_SHOWN_AFTER_SECONDS = 2.0  # shorter trials are written to Optuna when they end
+_SHOWN_AFTER_SECONDS = 5.0  # shorter trials are written to Optuna when they end
 
 
 @dataclass(slots=True)
@@ -119,7 +119,8 @@ class Board:
                 self.plan.show(key, step, value)
         if report.failure is not None:
             if report.out_of_memory:
-                self._limits[job.group] = max(1, len(report.latest) // 2)
+                left = len(self.plan.unfinished(job))
+                self._limits[job.group] = max(1, left // 2)
             self._failed(job, report.failure, report.spent)
         self.plan.advance()
         self._changed(self)
@@ -132,6 +133,7 @@ class Board:
         lines = str(error).strip().splitlines() or ["the worker was lost"]
         self._failed(job, lines[0], spent)
         self.plan.advance()
+        self.ended(trial_id)
 
     def ended(self, trial_id: str) -> None:
         """Take note that a pack is over."""

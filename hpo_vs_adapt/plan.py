@@ -144,6 +144,8 @@ class Plan:
 
     def charge(self, keys: Iterable[str], lost: Spending) -> None:
         """Charge trials with work that was lost with its worker."""
+        if lost == Spending():
+            return
         for key in keys:
             self._lost[key] += lost
 

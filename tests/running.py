@@ -1,0 +1,166 @@
+"""Tiny studies, run for real: what they are, and what is compared of their results."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import ray
+
+from hpo_vs_adapt.board import ScheduleSummary
+from hpo_vs_adapt.ledger import Purpose
+from hpo_vs_adapt.optuna_studies import OptunaStudies
+from hpo_vs_adapt.plan import Plan
+from hpo_vs_adapt.records import RecordStore
+from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.run import load_results
+from hpo_vs_adapt.schedule import run_packs
+from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.trials import TrialRecord
+
+IRIS = {"name": "iris_logreg", "budget": {"epochs": 2}}
+
+
+def grid(*rates: float, name: str = "sgd-grid", **tune: Any) -> dict[str, Any]:
+    """Return an arm that tunes SGD's rate over a grid; no retrain unless asked."""
+    return {
+        "name": name,
+        "optimizer": {"rule": "sgd"},
+        "tune": {"by": "grid", "grid": {"lr": list(rates)}, "retrain": 0, **tune},
+    }
+
+
+def make_study(
+    folder: Path,
+    arms: list[dict[str, Any]],
+    workloads: Sequence[Any] = (IRIS,),
+    seeds: Sequence[int] = (0,),
+    **parts: Any,
+) -> Study:
+    """Write a study into a folder, where its records and Optuna studies will be too.
+
+    Its own workload files are looked for in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = {
+        "records": str(folder / "runs"),
+        "optuna": f"sqlite:///{folder / 'optuna.db'}",
+    }
+    described = {
+        "name": "tiny",
+        "seeds": seeds,
+        "workloads": workloads,
+        "arms": arms,
+        "storage": storage,
+        **parts,
+    }
+    file = folder / "study.yaml"
+    file.write_text(json.dumps(described))  # any JSON is YAML
+    return Study.from_yaml(file)
+
+
+def train(study: Study) -> tuple[Results, ScheduleSummary]:
+    """Run a study on the Ray of this process; return results and what was done."""
+    with OptunaStudies(study.storage.optuna) as studies:
+        plan = Plan(study, RecordStore(study.storage.records), studies)
+        plan.advance()
+        try:
+            summary = run_packs(plan, study.resources)
+        finally:
+            plan.close()
+    return load_results(study), summary
+
+
+def tables(results: Results, *apart: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return trials and curves without seconds, which no two runs share.
+
+    Args:
+        results: Of a study.
+        apart: Other columns of the trials to leave out.
+    """
+    records = results.records.drop(columns=["seconds", "amortised", *apart])
+    return records, results.curves.drop(columns="seconds")
+
+
+def assert_same(one: Results, other: Results) -> None:
+    """Compare two results to the last bit, seconds apart."""
+    for mine, theirs in zip(tables(one), tables(other), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
+    assert one.summary() == other.summary()
+
+
+def records_of(study: Study) -> list[TrialRecord]:
+    """Return all records that a study has left, sorted by key."""
+    store = RecordStore(study.storage.records, writable=False)
+    return list(store.get_many(store.keys()).values())
+
+
+def lost(study: Study) -> dict[str, int]:
+    """Return the sample gradients that went with workers, by key, where any did."""
+    amounts = {r.key: r.ledger.spent.get(Purpose.LOST) for r in records_of(study)}
+    return {key: a.sample_gradients for key, a in amounts.items() if a is not None}
+
+
+def optuna_trials(study: Study) -> dict[str, list[optuna.trial.FrozenTrial]]:
+    """Return the trials of all Optuna studies of a storage, by the study's name."""
+    url = study.storage.optuna
+    names = optuna.get_all_study_names(url)
+    return {n: optuna.load_study(study_name=n, storage=url).trials for n in names}
+
+
+def optuna_states(study: Study) -> list[str]:
+    """Return the states of all trials of a storage, sorted."""
+    trials = [t for ts in optuna_trials(study).values() for t in ts]
+    return sorted(trial.state.name for trial in trials)
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    """Write a user's own file and return its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(textwrap.dedent(text))
+    return name
+
+
+@contextlib.contextmanager
+def ray_here(**resources: float) -> Iterator[None]:
+    """Have Ray run in this process, with as many CPUs and GPUs as it is told."""
+    with warnings.catch_warnings():
+        # Of Ray's own start: it leaves handles open, and warns of its own future.
+        warnings.simplefilter("ignore")
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            **resources,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def start(
+    folder: Path, *args: str, module: bool = True, **env: str
+) -> subprocess.Popen[str]:
+    """Start ``hpo-vs-adapt`` (or Python itself) in a session of its own."""
+    command = [sys.executable, *(["-m", "hpo_vs_adapt"] if module else []), *args]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+        start_new_session=True,
+    )
