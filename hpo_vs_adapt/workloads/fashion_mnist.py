@@ -106,6 +106,8 @@ class FashionMNISTCNN(_FashionMNIST):
     10 000 validation and the source's 10 000 test samples; under ``split: paper`` all
     60 000 training samples. Features: 28x28 pixels, standardised together; under
     ``split: paper`` from -1 to 1. Budget: 3 epochs of 390 steps, batch size 128.
+    Target: tuned rules have medians of 0.898 to 0.905 (2 seeds each, a rate of 3 chosen
+    by one run); 8 of 8 further runs reach it.
     """
 
     target = 0.89
