@@ -1,8 +1,8 @@
 """A 64-point lr grid on `digits_mlp`, trained in four ways.
 
 Every way trains 64 trials: 20 epochs, batch 64, one evaluation an epoch of loss and
-accuracy on validation and test. Imports and, for the ways that are plain Python, loading
-the data are outside the clock.
+accuracy on validation and test. Imports are outside the clock, and so is loading the data
+for the ways that are plain Python.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from hpo_vs_adapt import Study, run_study
-from hpo_vs_adapt.batches import Batches, DeviceData
+from hpo_vs_adapt.batches import DeviceData
 from hpo_vs_adapt.workloads import WORKLOADS
 
 POINTS = 64
@@ -28,7 +28,7 @@ RATES = np.logspace(-4, 0, POINTS)
 
 
 def study(folder: Path, points: int) -> Study:
-    """Return the grid, or a part of it, as a study that keeps its records in a folder."""
+    """Return so many points of the grid as a study that keeps its records in a folder."""
     return Study.from_dict(
         {
             "name": "bench",
@@ -76,7 +76,7 @@ def one_point() -> float:
 
 
 def train(lr: float, data: DeviceData) -> float:
-    """Train one trial with torch.optim, as people write it; return the best accuracy."""
+    """Train one trial with torch.optim, as people write it; return its accuracy."""
     workload = WORKLOADS["digits_mlp"]()
     torch.manual_seed(0)
     model = workload.model()
@@ -135,7 +135,7 @@ def optuna_optimize() -> float:
 
 
 def ray_optuna() -> float:
-    """Train each trial as a Ray trial of its own under `OptunaSearch`; return seconds."""
+    """Train each trial as a Ray trial of its own; return seconds."""
     import ray
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
