@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from pathlib import Path
 
 from hpo_vs_adapt.identity import source_hash, trial_key
 from hpo_vs_adapt.ledger import Purpose, Spending
@@ -43,7 +42,7 @@ class Plan:
     ) -> None:
         self.study = study
         self.store = store
-        self.base = study.source.parent if study.source else Path()
+        self.base = study.base
         self.prepared = {
             entry.name: PreparedWorkload(entry, self.base) for entry in study.workloads
         }
