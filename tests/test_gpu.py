@@ -1,4 +1,4 @@
-"""What a CUDA device must do as the CPU does, up to the order of floating-point sums."""
+"""A CUDA device must do as the CPU does, up to the order of floating-point sums."""
 
 import numpy as np
 import pytest

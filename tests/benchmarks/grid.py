@@ -1,8 +1,8 @@
 """A 64-point lr grid on `digits_mlp`, trained in four ways.
 
 Every way trains 64 trials: 20 epochs, batch 64, one evaluation an epoch of loss and
-accuracy on validation and test. Imports are outside the clock; so is loading the data for
-the ways that are plain Python.
+accuracy on validation and test. Imports are outside the clock; so is loading the data
+for the ways that are plain Python.
 """
 
 from __future__ import annotations
