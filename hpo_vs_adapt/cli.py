@@ -92,7 +92,7 @@ def run(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Join a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+            help="Join a running Ray cluster: auto or HOST:PORT.",
             show_default="this machine",
         ),
     ] = None,
@@ -125,14 +125,16 @@ def plan(study: StudyFile, verbose: Verbose = False) -> None:
 
 @app.command()
 def status(study: StudyFile, verbose: Verbose = False) -> None:
-    """Show what is done, missing and failed; train nothing."""
+    """Show what is done, running, missing and failed; train nothing."""
     with reporting(verbose):
         loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.optuna_studies import running_trials
         from hpo_vs_adapt.run import load_results
         from hpo_vs_adapt.views import status_view
 
         results = load_results(loaded)
-        make_console().print(status_view(results.progress, results.records))
+        running = running_trials(loaded.storage.optuna, loaded.name)
+        make_console().print(status_view(results.progress, results.records, running))
         _name_crashes(results)
 
 

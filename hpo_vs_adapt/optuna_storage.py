@@ -27,6 +27,7 @@ __all__ = [
     "create_study",
     "open_storage",
     "set_aside",
+    "storage_exists",
 ]
 
 
@@ -46,8 +47,8 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     Raises:
         StorageProblem: If it does not open.
     """
-    if url.startswith("journal:") or ("://" not in url and url.endswith(".log")):
-        return _open_journal(Path(url.removeprefix("journal:")), writing)
+    if (path := _journal_path(url)) is not None:
+        return _open_journal(path, writing)
     try:
         parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -65,6 +66,18 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
             f"sqlite:///runs/optuna.db or journal:runs/optuna.log; got "
             f"{_without_password(url)!r}: {_first_line(error)}{_driver_hint(error)}"
         ) from error
+
+
+def storage_exists(url: str) -> bool:
+    """Whether a storage's file is there; databases of a server always are."""
+    path = _journal_path(url)
+    if path is None:
+        parsed = sqlalchemy.make_url(url)
+        file = parsed.database
+        if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
+            return True
+        path = Path(file)
+    return path.exists()
 
 
 def close_storage(storage: BaseStorage) -> None:
@@ -264,6 +277,12 @@ def _cut_off_half_a_line(journal: Path) -> None:
     if whole < len(written):
         with journal.open("r+b") as file:
             file.truncate(whole)
+
+
+def _journal_path(url: str) -> Path | None:
+    if url.startswith("journal:") or ("://" not in url and url.endswith(".log")):
+        return Path(url.removeprefix("journal:"))
+    return None
 
 
 def _without_password(url: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
+
+from optuna.trial import TrialState
 
 from hpo_vs_adapt.optuna_mirror import (
     Attributes,
@@ -11,10 +14,52 @@ from hpo_vs_adapt.optuna_mirror import (
     StudyMirror,
     plain,
 )
-from hpo_vs_adapt.optuna_storage import StorageProblem, close_storage, open_storage
+from hpo_vs_adapt.optuna_storage import (
+    StorageProblem,
+    close_storage,
+    open_storage,
+    storage_exists,
+)
 from hpo_vs_adapt.samplers import Domain, distribution_of
 
-__all__ = ["OptunaStudies", "StorageProblem", "StreamChanged", "StudyMirror"]
+__all__ = [
+    "OptunaStudies",
+    "StorageProblem",
+    "StreamChanged",
+    "StudyMirror",
+    "running_trials",
+]
+
+
+def running_trials(url: str, study: str) -> Counter[tuple[str, str, str]]:
+    """Return how many trials of a study are shown as running.
+
+    Only trials that have trained for some seconds are shown so. Those of a run that was
+    killed stay until the next run takes them up.
+
+    Args:
+        url: As in `open_storage`.
+        study: Name of the study file.
+
+    Returns:
+        Counts by workload, arm and role.
+
+    Raises:
+        StorageProblem: If the storage does not open.
+    """
+    running = Counter[tuple[str, str, str]]()
+    if not storage_exists(url):
+        return running
+    storage = open_storage(url)
+    try:
+        for found in storage.get_all_studies():
+            attrs = found.user_attrs
+            if found.study_name.startswith(f"{study}/") and "definition" in attrs:
+                count = storage.get_n_trials(found._study_id, TrialState.RUNNING)
+                running[attrs["workload"], attrs["arm"], attrs["role"]] += count
+    finally:
+        close_storage(storage)
+    return running
 
 
 class OptunaStudies:

@@ -91,14 +91,19 @@ def plan_view(plan: PlanSummary) -> Group:
     return Group(table, Text(), *map(Text, lines))
 
 
-def status_view(progress: pd.DataFrame, records: pd.DataFrame) -> Group:
-    """Return what is done, missing and failed.
+def status_view(
+    progress: pd.DataFrame,
+    records: pd.DataFrame,
+    running: Mapping[tuple[str, str, str], int],
+) -> Group:
+    """Return what is done, running, missing and failed.
 
     Args:
         progress: `Results.progress`.
         records: `Results.records`.
+        running: Trials that are training, by workload, arm and role.
     """
-    names = ("planned", "done", "missing", "diverged", "crashed")
+    names = ("planned", "done", "running", "missing", "diverged", "crashed")
     table = _table("workload", "arm", "role", *names)
     place = ["workload", "arm", "role"]
     ends = records.groupby([*place, "end"]).size().to_dict()
@@ -108,6 +113,7 @@ def status_view(progress: pd.DataFrame, records: pd.DataFrame) -> Group:
         counts = {
             "planned": int(row["planned"]),
             "done": int(row["done"]),
+            "running": running.get((key[0], key[1], key[2]), 0),
             "missing": int(row["planned"] - row["done"]),
             "diverged": int(ends.get((*key, "diverged"), 0)),
             "crashed": int(ends.get((*key, "crashed"), 0)),
@@ -116,8 +122,9 @@ def status_view(progress: pd.DataFrame, records: pd.DataFrame) -> Group:
         for name, count in counts.items():
             totals[name] += count
     line = (
-        f"{totals['done']} of {totals['planned']} trials done, {totals['missing']} "
-        f"missing, {totals['diverged']} diverged, {totals['crashed']} crashed."
+        f"{totals['done']} of {totals['planned']} trials done, {totals['running']} "
+        f"running, {totals['missing']} missing, {totals['diverged']} diverged, "
+        f"{totals['crashed']} crashed."
     )
     return Group(table, Text(), Text(line))
 
@@ -164,7 +171,16 @@ def _entry(name: str, about: str, facts: str) -> Iterator[RenderableType]:
 
 def _table(*columns: str) -> Table:
     """Return an empty table; columns of counts are named in plain words."""
-    counts = ("trials", "hits", "failed", "planned", "found", "missing", "done")
+    counts = (
+        "trials",
+        "hits",
+        "failed",
+        "planned",
+        "found",
+        "missing",
+        "done",
+        "running",
+    )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in columns:
         count = name in (*counts, "diverged", "crashed")

@@ -155,7 +155,7 @@ def test_a_plan_counts_the_trials_and_leaves_no_trace(study):
 def test_the_status_of_a_study_never_run_is_all_missing(study):
     result = call("status", "small.yaml")
     assert result.exit_code == 0, result.output
-    assert "0 of 8 trials done, 8 missing" in result.output
+    assert "0 of 8 trials done, 0 running, 8 missing" in result.output
     assert files(study.parent) == {study}
 
 
@@ -271,7 +271,7 @@ def test_a_second_run_finds_all_trials_and_starts_no_worker(finished):
 def test_status_plan_and_report_see_what_a_run_has_left(finished, monkeypatch):
     folder, _ = finished
     monkeypatch.chdir(folder)
-    assert "8 of 8 trials done, 0 missing" in call("status", "small.yaml").output
+    assert "8 of 8 trials done, 0 running, 0 missing" in call("status", "small.yaml").output
     assert "8 trials planned, 8 found on disk" in call("plan", "small.yaml").output
     result = call("report", "small.yaml", "--out", "elsewhere")
     assert result.exit_code == 0

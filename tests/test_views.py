@@ -104,7 +104,9 @@ def test_a_status_counts_how_trials_ended_by_arm_and_role():
     )
     ends = ["budget", "diverged", "crashed"]
     records = pd.DataFrame([{**place, "role": "policy", "end": end} for end in ends])
-    rows = shown(status_view(progress, records))
-    assert [cell.strip() for cell in rows[1] if cell.strip()][3:] == list("43111")
-    assert [cell.strip() for cell in rows[2] if cell.strip()][3:] == list("90900")
-    assert rows[-1] == ["3 of 13 trials done, 10 missing, 1 diverged, 1 crashed."]
+    running = {("digits", "tlr", "sweep"): 2}
+    rows = shown(status_view(progress, records, running))
+    assert [cell.strip() for cell in rows[1] if cell.strip()][3:] == list("430111")
+    assert [cell.strip() for cell in rows[2] if cell.strip()][3:] == list("902900")
+    ends = "2 running, 10 missing, 1 diverged, 1 crashed."
+    assert rows[-1] == [f"3 of 13 trials done, {ends}"]

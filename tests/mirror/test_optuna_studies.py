@@ -17,7 +17,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from hpo_vs_adapt.optuna_storage import close_storage, open_storage
-from hpo_vs_adapt.optuna_studies import OptunaStudies, StreamChanged
+from hpo_vs_adapt.optuna_studies import OptunaStudies, StreamChanged, running_trials
 from hpo_vs_adapt.study import Space
 from hpo_vs_adapt.tuning import OptunaStream, Outcome
 from tests.mirror.studies import (
@@ -299,3 +299,16 @@ def test_results_that_cannot_be_are_refused(url):
         pytest.raises(ValueError, match="'maximize' or 'minimize'; got 'max'"),
     ):
         studies.open("other", "d", "max", ATTRS)
+
+
+def test_running_trials_are_counted_by_arm_and_a_missing_storage_is_not_made(url):
+    assert sum(running_trials("sqlite:///missing/optuna.db", "study").values()) == 0
+    assert not Path("missing").exists()
+    study, workload, arm = NAME.split("/")[:3]
+    attrs = {**ATTRS, "workload": workload, "arm": arm, "role": "policy"}
+    with OptunaStudies(url) as studies:
+        mirror = studies.open(NAME, "d", "maximize", attrs, SPACE)
+        finish(mirror, 0)
+        mirror.begin(1, params(1), {})
+        assert running_trials(url, study) == {(workload, arm, "policy"): 1}
+        assert not running_trials(url, "another")
