@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+import hpo_vs_adapt
 from hpo_vs_adapt.cli import app
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.schema import StudySchema
@@ -233,4 +235,14 @@ def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder):
     printed = run(folder, "diabetes_study.py")
     assert verdict[0]["sentence"] in printed
     assert "reports/diabetes/index.html" in printed
-    assert records == {path: path.stat().st_mtime_ns for path in records}
+
+    # The example in the package's docstring, with these trials in its study.
+    (folder / "studies").mkdir()
+    for name in ("diabetes.py", "adagrad_norm.py"):
+        (folder / name).rename(folder / "studies" / name)
+    (folder / "diabetes.yaml").rename(folder / "studies/quickstart.yaml")
+    run(folder, "-c", textwrap.dedent(hpo_vs_adapt.__doc__.partition("::\n")[2]))
+    assert (folder / "reports/quickstart/index.html").is_file()
+
+    after = folder.glob("runs/records/*/*")
+    assert records == {path: path.stat().st_mtime_ns for path in after}
