@@ -60,7 +60,10 @@ def _forward_flops(model: nn.Module, x: Tensor) -> int:
     top = type(model).__name__
     for name, module in model.named_modules():
         path = f"{top}.{name}" if name else top
-        if isinstance(module, _MULTIPLYING) and not sum(counted[path].values()):
+        inside = model.get_submodule(name.rpartition(".")[0])
+        if isinstance(inside, nn.MultiheadAttention) and inside is not module:
+            continue  # its projections run within it, not as modules
+        if isinstance(module, _MULTIPLYING) and not sum(counted.get(path, {}).values()):
             raise FlopProblem(
                 f"the FLOPs of module `{name or top}` ({type(module).__name__}) "
                 "must be countable; PyTorch's counter finds 0 on this device. Register "

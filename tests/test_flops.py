@@ -31,6 +31,20 @@ class _Recurrent(_Sequences):
         return Model()
 
 
+class _Attentive(_Sequences):
+    def model(self):
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+                self.head = nn.Linear(8, 2)
+
+            def forward(self, x):
+                return self.head(self.attention(x, x, x)[0].mean(1))
+
+        return Model()
+
+
 class _Nothing(_Sequences):
     def model(self):
         return nn.Sequential(nn.Flatten(), nn.LayerNorm(40))
@@ -67,6 +81,12 @@ def test_every_workload_can_be_counted_and_backward_costs_more_than_nothing(name
 def test_a_recurrent_module_that_the_counter_passes_over_is_an_error():
     with pytest.raises(FlopProblem, match=r"module `lstm` \(LSTM\) must be countable"):
         count_flops(_Recurrent(), torch.randn(3, 5, 8), torch.tensor([0, 1, 0]))
+
+
+def test_attention_is_counted_as_one_module():
+    batch = torch.randn(3, 5, 8), torch.tensor([0, 1, 0])
+    projections = 2 * 5 * 8 * 8 * 4  # of queries, keys, values and outputs
+    assert count_flops(_Attentive(), *batch).forward >= projections
 
 
 def test_a_model_without_any_product_is_an_error():
