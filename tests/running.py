@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import optuna
 import pandas as pd
 import ray
 
-from hpo_vs_adapt.board import ScheduleSummary
+from hpo_vs_adapt.board import Board, ScheduleSummary
 from hpo_vs_adapt.ledger import Purpose
 from hpo_vs_adapt.optuna_studies import OptunaStudies
 from hpo_vs_adapt.plan import Plan
@@ -69,13 +70,15 @@ def make_study(
     return Study.from_yaml(file)
 
 
-def train(study: Study) -> tuple[Results, ScheduleSummary]:
+def train(
+    study: Study, changed: Callable[[Board], None] = lambda board: None
+) -> tuple[Results, ScheduleSummary]:
     """Run a study on the Ray of this process; return results and what was done."""
     with OptunaStudies(study.storage.optuna) as studies:
         plan = Plan(study, RecordStore(study.storage.records), studies)
         plan.advance()
         try:
-            summary = run_packs(plan, study.resources)
+            summary = run_packs(plan, study.resources, changed=changed)
         finally:
             plan.close()
     return load_results(study), summary
@@ -96,7 +99,12 @@ def assert_same(one: Results, other: Results) -> None:
     """Compare two results to the last bit, seconds apart."""
     for mine, theirs in zip(tables(one), tables(other), strict=True):
         pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
-    assert one.summary() == other.summary()
+    assert findings(one.summary()) == findings(other.summary())
+
+
+def findings(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return a summary without its provenance: a commit may come between two runs."""
+    return {name: part for name, part in summary.items() if name != "provenance"}
 
 
 def records_of(study: Study) -> list[TrialRecord]:
@@ -132,7 +140,7 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 @contextlib.contextmanager
-def ray_here(**resources: float) -> Iterator[None]:
+def ray_here(**resources: Any) -> Iterator[None]:
     """Have Ray run in this process, with as many CPUs and GPUs as it is told."""
     with warnings.catch_warnings():
         # Of Ray's own start: it leaves handles open, and warns of its own future.
@@ -164,3 +172,37 @@ def start(
         env={**os.environ, "OMP_NUM_THREADS": "1", **env},
         start_new_session=True,
     )
+
+
+def descendants(process: int) -> set[int]:
+    """Return the ids of the processes that a process has started, and theirs."""
+    parents = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with contextlib.suppress(OSError):  # it has just ended
+                fields = (place / "stat").read_text().rpartition(")")[2].split()
+                parents[int(place.name)] = int(fields[1])
+    found: set[int] = set()
+    new = {process}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def wait_for_end(processes: set[int]) -> set[int]:
+    """Return which processes are still there after what they may need to end."""
+    for _ in range(600):
+        processes = {pid for pid in processes if _lives(pid)}
+        if not processes:
+            break
+        time.sleep(0.1)
+    return processes
+
+
+def _lives(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
