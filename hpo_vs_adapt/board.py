@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from hpo_vs_adapt.ledger import Spending
@@ -15,7 +16,7 @@ from hpo_vs_adapt.worker import PackReport, crash_record
 
 __all__ = ["Board", "ScheduleSummary", "Slots"]
 
-_SHOWN_AFTER_SECONDS = 5.0  # shorter trials are written to Optuna when they end
+_SHOWN_AFTER_SECONDS = 10.0  # shorter trials are written to Optuna when they end
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class Board:
     ) -> None:
         self.plan = plan
         self.summary = ScheduleSummary()
+        self.error: BaseException | None = None
         self.jobs: dict[str, PackJob] = {}
         self._slots = slots
         self._lanes = lanes
@@ -89,9 +91,19 @@ class Board:
         """
         return {}
 
+    @contextlib.contextmanager
+    def keeping_errors(self) -> Iterator[None]:
+        """Keep in `error` what is raised: Ray passes only its text on."""
+        try:
+            yield
+        except BaseException as error:
+            self.error = error
+            raise
+
     def next_job(self, trial_id: str) -> PackJob | None:
         """Return the next pack, or None while streams wait for results."""
-        job = self.plan.next_pack(self._slots.packs, self._most_lanes)
+        idle = self._slots.packs - len(self.jobs)
+        job = self.plan.next_pack(idle, self._most_lanes)
         if job is None:
             assert self.jobs or self.plan.finished, (
                 "streams wait for results of no trial"
@@ -130,7 +142,7 @@ class Board:
         job = self.jobs[trial_id]
         report = self._last.get(trial_id)
         spent = report.spent if report is not None else Spending()
-        lines = str(error).strip().splitlines() or ["the worker was lost"]
+        lines = str(error or "").strip().splitlines() or ["The worker was lost."]
         self._failed(job, lines[0], spent)
         self.plan.advance()
         self.ended(trial_id)

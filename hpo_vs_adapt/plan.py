@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 
@@ -24,7 +25,7 @@ from hpo_vs_adapt.tuning import Proposal
 
 __all__ = ["Plan"]
 
-_FEWEST_LANES = 4  # smaller packs are not split over idle workers
+_FEWEST_LANES = 4  # smaller packs are not made for the sake of idle workers
 
 
 class Plan:
@@ -98,7 +99,7 @@ class Plan:
         return pack_group(request.spec, rule, request.track.prepared)
 
     def next_pack(
-        self, workers: int, most_lanes: Callable[[Request], int]
+        self, idle: int, most_lanes: Callable[[Request], int]
     ) -> PackJob | None:
         """Return the next pack to train, or None while nothing waits.
 
@@ -106,7 +107,8 @@ class Plan:
         stream can only follow them.
 
         Args:
-            workers: How many packs train at a time; a group is spread over them.
+            idle: Workers that have no pack; a group is spread over those for which
+                there is no other group.
             most_lanes: The largest pack for trials like the one given.
         """
         if self._halves:
@@ -117,10 +119,10 @@ class Plan:
         if not groups:
             return None
         keys = max(groups.values(), key=self._urgency)
-        # What other streams wait for may train on any worker; share it out evenly.
-        share = max(_FEWEST_LANES, -(-len(keys) // workers))
-        lanes = min(share, most_lanes(self._waiting[keys[0]][0]))
-        return self._job(tuple(keys[:lanes]))
+        most = most_lanes(self._waiting[keys[0]][0])
+        pieces = max(math.ceil(len(keys) / most), idle // len(groups), 1)
+        fewest = min(most, _FEWEST_LANES)
+        return self._job(tuple(keys[: max(fewest, math.ceil(len(keys) / pieces))]))
 
     def sample_job(self, request: Request) -> PackJob:
         """Return a pack of one trial, to measure with."""
