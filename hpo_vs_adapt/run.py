@@ -73,8 +73,8 @@ def run_study(
 
     Args:
         study: What to compare.
-        address: A running Ray cluster to join (``auto``, ``ray://host:port``), or None
-            for this machine.
+        address: A running Ray cluster to join (``auto``, ``host:port``), or None for
+            this machine.
         progress: Somebody who wants to know how far it is.
         verbose: Whether to show what Ray and the workers print.
 
@@ -83,6 +83,8 @@ def run_study(
         StorageProblem: If records or Optuna studies cannot be opened.
         StreamChanged: If a stream suggests other trials than those recorded.
         ResourceProblem: If the machines have less than one pack is promised.
+        AddressProblem: If there is no Ray cluster at `address`.
+        WorkerProblem: If no worker can be started.
     """
     store = RecordStore(study.storage.records)
     with OptunaStudies(study.storage.optuna) as studies:
@@ -91,12 +93,14 @@ def run_study(
             plan.advance()
             watch = _Watch(plan, progress)
             watch.show()
-            if not plan.finished:
-                # Ray takes seconds to import; a study that is done does without.
-                from hpo_vs_adapt.schedule import run_packs
+            try:
+                if not plan.finished:
+                    # Ray takes seconds to import; a study that is done does without.
+                    from hpo_vs_adapt.schedule import run_packs
 
-                run_packs(plan, study.resources, address, verbose, watch.changed)
-            watch.show()
+                    run_packs(plan, study.resources, address, verbose, watch.changed)
+            finally:
+                watch.show()  # also what was done before an interrupt
         finally:
             plan.close()
             if progress is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pickle
 import shutil
 import tempfile
 import time
@@ -15,10 +16,12 @@ from typing import Any
 import ray
 import torch
 from ray import tune
+from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from typing_extensions import override
 
+from hpo_vs_adapt.addresses import check_address, no_cluster
 from hpo_vs_adapt.board import Board, ScheduleSummary, Slots
 from hpo_vs_adapt.packs import PackJob
 from hpo_vs_adapt.plan import Plan
@@ -48,12 +51,18 @@ class PackTrainable(tune.Trainable):
     """Ray's shell around a worker; one process trains one pack after another."""
 
     _worker: PackWorker
+    _checkpoint_seconds: float
     _checkpointed: float
 
     @override
     def setup(  # type: ignore[override]  # `tune.with_parameters` gives the rest
-        self, config: dict[str, Any], arrays: Mapping[str, Arrays], slots: Slots
+        self,
+        config: dict[str, Any],
+        arrays: Mapping[str, Arrays],
+        slots: Slots,
+        checkpoint_seconds: float,
     ) -> None:
+        self._checkpoint_seconds = checkpoint_seconds
         gpu = slots.gpu > 0 and _claim_gpu(slots.gpu)
         self._worker = PackWorker(arrays, "cuda" if gpu else "cpu", slots.threads)
         self._begin(config)
@@ -62,7 +71,7 @@ class PackTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         report = self._worker.work(_REPORT_SECONDS)
         now = time.monotonic()
-        due = now - self._checkpointed > _CHECKPOINT_SECONDS
+        due = now - self._checkpointed > self._checkpoint_seconds
         if due:
             self._checkpointed = now
         done = self._worker.done or report.failure is not None
@@ -98,7 +107,8 @@ class _PackSearcher(Searcher):
 
     @override
     def suggest(self, trial_id: str) -> Any:
-        job = self._board.next_job(trial_id)
+        with self._board.keeping_errors():
+            job = self._board.next_job(trial_id)
         if job is not None:
             return {"job": job}
         return Searcher.FINISHED if self._board.plan.finished else None
@@ -138,14 +148,28 @@ class _Listener(tune.Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        # Taken out, so that Ray does not keep every curve.
-        self._board.take(trial.trial_id, result.pop("report"))
+        with self._board.keeping_errors():
+            # Taken out, so that Ray does not keep every curve.
+            self._board.take(trial.trial_id, result.pop("report"))
 
     @override
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        self._board.lost(trial.trial_id, trial.get_error())
+        error = _error_of(trial)
+        with self._board.keeping_errors():
+            if isinstance(error, RayActorError) and error.actor_init_failed:
+                raise WorkerProblem(
+                    "No worker could start, so nothing was trained. The machines must "
+                    f"have all that this one has installed. {error}"
+                )
+            self._board.lost(trial.trial_id, error)
+
+
+def _error_of(trial: Trial) -> BaseException | None:
+    """Return why Ray has given a pack up; it has only just written it down."""
+    file = Path(trial.pickled_error_file or "")
+    return pickle.loads(file.read_bytes()) if file.is_file() else None
 
 
 def run_packs(
@@ -160,14 +184,15 @@ def run_packs(
     Args:
         plan: Gives packs and takes records.
         resources: CPUs and GPUs of a pack, lanes, retries.
-        address: A running cluster to join (``auto``, ``ray://host:port``), or None to
-            start Ray on this machine for as long as it takes.
+        address: A running cluster to join (``auto``, ``host:port``), or None to start
+            Ray on this machine for as long as it takes.
         verbose: Whether to show what Ray and its workers print.
         changed: Called after every change, for the progress display.
 
     Raises:
         ResourceProblem: If the cluster cannot place one pack.
-        ConnectionError: If there is no cluster at `address`.
+        AddressProblem: If there is no cluster at `address`.
+        WorkerProblem: If no worker can be started on its machines.
     """
     with _ray_session(plan, address, verbose), _scratch() as scratch:
         slots = _slots(resources)
@@ -175,7 +200,12 @@ def run_packs(
         lanes = _LaneSizes(plan, resources, slots, arrays)
         board = Board(plan, slots, lanes.most, changed)
         trainable = tune.with_resources(
-            tune.with_parameters(PackTrainable, arrays=arrays, slots=slots),
+            tune.with_parameters(
+                PackTrainable,
+                arrays=arrays,
+                slots=slots,
+                checkpoint_seconds=_CHECKPOINT_SECONDS,
+            ),
             {"cpu": slots.cpu, "gpu": slots.gpu},
         )
         tuner = tune.Tuner(
@@ -195,12 +225,20 @@ def run_packs(
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        finally:
+            if board.error is not None:  # of which Ray has kept the text only
+                raise board.error from None
     return board.summary
 
 
 class ResourceProblem(ValueError):
     """The machines have less than one pack was promised."""
+
+
+class WorkerProblem(ValueError):
+    """The machines cannot start a worker."""
 
 
 class _LaneSizes:
@@ -281,18 +319,23 @@ def _slots(resources: Resources) -> Slots:
 def _ray_session(plan: Plan, address: str | None, verbose: bool) -> Iterator[None]:
     """Use the Ray that runs in this process, or connect, or start one, and stop it."""
     os.environ.update(_RAY_SETTINGS)
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.CRITICAL
     logging.getLogger("ray").setLevel(level)
     if ray.is_initialized():
         yield
         return
-    ray.init(
-        address=address or "local",
-        include_dashboard=None if address else False,
-        log_to_driver=verbose,
-        logging_level=level,
-        runtime_env=_runtime_environment(plan) if address else None,
-    )
+    if address is not None:
+        check_address(address)
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=verbose,
+            logging_level=level,
+            runtime_env=_runtime_environment(plan) if address else None,
+        )
+    except ConnectionError as error:
+        raise no_cluster(address) from error
     try:
         yield
     finally:
