@@ -192,7 +192,8 @@ def descendants(process: int) -> set[int]:
 
 def wait_for_end(processes: set[int]) -> set[int]:
     """Return which processes are still there after what they may need to end."""
-    for _ in range(600):
+    # Ray's agents look for a lost raylet for a minute before they give up.
+    for _ in range(3000):
         processes = {pid for pid in processes if _lives(pid)}
         if not processes:
             break

@@ -106,7 +106,8 @@ def test_the_three_runs_really_differed(runs):
     assert processes[0] == 1
     assert processes[1] <= 2 < processes[2] <= 8
     most = [max(r.lanes for r in records_of(study)) for study, _, _ in runs.values()]
-    assert most == [8, 2, 1]
+    assert 4 < most[0] <= 8
+    assert most[1:] == [2, 1]
 
 
 def test_lanes_and_workers_change_nothing_in_the_optuna_studies(runs):
