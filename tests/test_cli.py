@@ -271,7 +271,8 @@ def test_a_second_run_finds_all_trials_and_starts_no_worker(finished):
 def test_status_plan_and_report_see_what_a_run_has_left(finished, monkeypatch):
     folder, _ = finished
     monkeypatch.chdir(folder)
-    assert "8 of 8 trials done, 0 running, 0 missing" in call("status", "small.yaml").output
+    status = call("status", "small.yaml").output
+    assert "8 of 8 trials done, 0 running, 0 missing" in status
     assert "8 trials planned, 8 found on disk" in call("plan", "small.yaml").output
     result = call("report", "small.yaml", "--out", "elsewhere")
     assert result.exit_code == 0
