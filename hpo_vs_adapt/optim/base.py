@@ -44,18 +44,45 @@ __all__ = [
 ]
 
 State: TypeAlias = dict[str, Tensor]
-"""All that a rule has learnt; every tensor has the lanes first."""
+"""All that a rule has learnt; every tensor has the lanes first.
+
+A tensor is as long as the weights, `(..., P)`, or a scalar of the lane, `(..., 1)`;
+what belongs to tensor `i` of the model has a name that ends in `.i`.
+"""
 
 
 class Oracle(Protocol):
-    """The loss of the *same* minibatch at other weights; every call is charged."""
+    """The step's own minibatch, to be evaluated again; every call is charged.
+
+    The dropout masks are those of the step's own gradient, and running statistics of
+    BatchNorm stay as they are.
+    """
+
+    @property
+    def loss(self) -> Tensor:
+        """Loss `(..., 1)` that the step's own gradient was taken of; free."""
 
     def __call__(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Return loss `(..., 1)` and gradient `(..., P)` at `w`.
+        """Return loss `(..., 1)` and gradient `(..., P)` at `w`."""
 
-        The dropout masks are those of the step's own gradient, and running statistics
-        of BatchNorm stay as they are.
+    def forward(self, w: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Return the loss `(..., 1)` at `w`, without its gradient.
+
+        Args:
+            w: Weights, shape `(..., P)`.
+            wanted: Lanes that need it, true or false, shape `(..., 1)`; the others are
+                not charged. None: all.
         """
+
+    def held_out(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return loss and gradient at `w` of a minibatch that training does not see.
+
+        It is drawn from the share of the training samples that the rule sets aside
+        (`Rule.held_out_share`).
+        """
+
+    def lane(self, row: int) -> Oracle:
+        """Return the same for one lane, its weights `(P,)`; no other is charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +141,7 @@ class Rule(ABC):
     settings: ClassVar[Mapping[str, Setting]]
     adapts: ClassVar[str]  # "nothing", "rate", "momentum" or "schedule"
     reference: ClassVar[str]  # author, title or name, venue and year
+    defaults: ClassVar[str] = "unknown"  # paper, library, calibrated here on ..., ours
     extra_gradients: ClassVar[str] = "0"  # a step, for `list rules`
     extra_memory: ClassVar[str] = "0"  # parameter-sized copies, for `list rules`
 
@@ -131,6 +159,18 @@ class Rule(ABC):
         Raises:
             ValueError: With a sentence that says what is wrong and what to do.
         """
+
+    @classmethod
+    def held_out_share(cls, settings: Mapping[str, Value]) -> float:
+        """Return the share of the training samples that `Oracle.held_out` draws from.
+
+        Training does not see them. Lanes of a pack share it, so it may rest only on
+        settings that they share.
+
+        Args:
+            settings: What a study names, defaults not filled in.
+        """
+        return 0.0
 
     def number(self, name: str) -> Tensor:
         """Return a number of the lanes, shape `(..., 1)`."""
@@ -169,6 +209,30 @@ class Rule(ABC):
         They are `lr`, with which the next step starts, `momentum` if there is one, and
         the rule's own.
         """
+
+    def weights(self, w: Tensor, state: State) -> Tensor:
+        """Return the weights to evaluate, shape `(..., P)`: `w`, or their average.
+
+        Where they are not `w` itself, running statistics of BatchNorm are renewed for
+        them before an evaluation, which is charged.
+        """
+        return w
+
+    def probe(self, w: Tensor, state: State) -> Tensor | None:
+        """Return the weights at which `update` will ask the oracle first, if it will.
+
+        Only for rules that know them before the step's gradient; an optimizer with
+        several parameter groups then evaluates all of them at once.
+        """
+        return None
+
+    def save(self, state: State) -> State:
+        """Return the state as tensors alone, lanes first, for a checkpoint."""
+        return state
+
+    def resume(self, w: Tensor, saved: State) -> State:
+        """Return the state to go on from at weights `w`: the inverse of `save`."""
+        return saved
 
 
 def check_settings(rule: type[Rule], settings: Mapping[str, Value]) -> None:

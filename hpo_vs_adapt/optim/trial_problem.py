@@ -14,7 +14,17 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, State
 from hpo_vs_adapt.seeds import derive
 
-__all__ = ["LAYOUT", "Problem", "count_scalar_reads", "steps"]
+__all__ = [
+    "LAYOUT",
+    "Problem",
+    "ProblemOracle",
+    "ZeroOracle",
+    "copied",
+    "count_scalar_reads",
+    "steps",
+]
+
+_HELD_OUT = 10_000  # numbers of steps whose minibatches training does not see
 
 LAYOUT = Layout(
     ("0.weight", "0.bias", "1.weight", "1.bias"), ((5, 3), (5,), (2, 5), (2,))
@@ -23,7 +33,9 @@ LAYOUT = Layout(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Noisy quadratics, one a lane: `sum_i h_i (w_i - 1)^2 / 2`, with noise on `g`.
+    """Noisy quadratics, one a lane: `sum_i h_i (w_i - 1 + n_i / h_i)^2 / 2`.
+
+    Every step has noise `n` of its own, which shifts the gradient `h_i (w_i - 1)`.
 
     Args:
         seeds: One a lane; the lanes' starts and noise follow from them alone.
@@ -39,17 +51,26 @@ class Problem:
 
     def gradient(self, w: Tensor, step: int) -> Tensor:
         """Return the gradient of the minibatch of a step, shape of `w`."""
-        curvature = torch.linspace(0.5, 3, w.shape[-1], dtype=self.dtype)
-        return curvature * (w - 1) + 0.1 * self._draw(step).reshape(w.shape)
+        return self._curvature(w) * (w - 1) + self._noise(w, step)
 
-    def oracle(self, step: int) -> Oracle:
-        """Return the minibatch of a step as a function of the weights."""
+    def loss(self, w: Tensor, step: int) -> Tensor:
+        """Return the loss of the minibatch of a step, `(..., 1)`; its least is 0."""
+        g = self.gradient(w, step)
+        return (g * g / self._curvature(w)).sum(-1, keepdim=True) / 2
 
-        def evaluate(w: Tensor) -> tuple[Tensor, Tensor]:
-            g = self.gradient(w, step)
-            return (g * g).sum(-1, keepdim=True), g
+    def oracle(self, w: Tensor, step: int) -> ProblemOracle:
+        """Return the minibatch of a step whose own gradient was taken at `w`."""
+        return ProblemOracle(self, step, self.loss(w, step))
 
-        return evaluate
+    def lane(self, row: int) -> Problem:
+        """Return the problem of one lane."""
+        return Problem((self.seeds[row],), self.dtype)
+
+    def _curvature(self, w: Tensor) -> Tensor:
+        return torch.linspace(0.5, 3, w.shape[-1], dtype=self.dtype)
+
+    def _noise(self, w: Tensor, step: int) -> Tensor:
+        return 0.1 * self._draw(step).reshape(w.shape)
 
     def _draw(self, purpose: int | str) -> Tensor:
         rows = []
@@ -59,14 +80,84 @@ class Problem:
         return torch.stack(rows).to(self.dtype)
 
 
+class ProblemOracle(Oracle):
+    """A minibatch of the problem, to be evaluated again.
+
+    Args:
+        problem: Whose minibatch it is.
+        step: Its number.
+        loss: Of the step's own gradient, shape `(..., 1)`.
+    """
+
+    def __init__(self, problem: Problem, step: int, loss: Tensor) -> None:
+        self._problem, self._step, self._loss = problem, step, loss
+
+    @property
+    @override
+    def loss(self) -> Tensor:
+        return self._loss
+
+    @override
+    def __call__(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        problem, step = self._problem, self._step
+        return problem.loss(w, step), problem.gradient(w, step)
+
+    @override
+    def forward(self, w: Tensor, wanted: Tensor | None = None) -> Tensor:
+        return self._problem.loss(w, self._step)
+
+    @override
+    def held_out(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        problem, step = self._problem, self._step + _HELD_OUT
+        return problem.loss(w, step), problem.gradient(w, step)
+
+    @override
+    def lane(self, row: int) -> Oracle:
+        return ProblemOracle(self._problem.lane(row), self._step, self._loss[row])
+
+
+class ZeroOracle(ProblemOracle):
+    """A minibatch whose loss is 0 and flat everywhere.
+
+    Args:
+        w: Weights, shape `(..., P)`.
+    """
+
+    def __init__(self, w: Tensor) -> None:
+        self._loss = torch.zeros_like(w[..., :1])
+
+    @override
+    def __call__(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        return self._loss, torch.zeros_like(w)
+
+    @override
+    def forward(self, w: Tensor, wanted: Tensor | None = None) -> Tensor:
+        return self._loss
+
+    @override
+    def held_out(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        return self(w)
+
+    @override
+    def lane(self, row: int) -> Oracle:
+        return ZeroOracle(self._loss[row])
+
+
+def copied(rule: Rule, w: Tensor, state: State) -> tuple[Tensor, State]:
+    """Return copies of weights and state that share no memory with them."""
+    w = w.clone()
+    saved = {name: tensor.clone() for name, tensor in rule.save(state).items()}
+    return w, rule.resume(w, saved)
+
+
 def steps(
     rule: Rule, problem: Problem, w: Tensor, state: State, which: Sequence[int]
 ) -> tuple[Tensor, State]:
     """Return weights and state after the numbered steps, computed on copies."""
-    w, state = w.clone(), {name: tensor.clone() for name, tensor in state.items()}
+    w, state = copied(rule, w, state)
     for step in which:
-        g = problem.gradient(w, step)
-        w, state = rule.update(w, g, state, problem.oracle(step))
+        oracle = problem.oracle(w, step)
+        w, state = rule.update(w, problem.gradient(w, step), state, oracle)
     return w, state
 
 
