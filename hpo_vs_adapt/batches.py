@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from hpo_vs_adapt.seeds import generator
 from hpo_vs_adapt.workloads.base import Dataset
 
-__all__ = ["Batches", "DeviceData", "steps_per_epoch"]
+__all__ = ["Batches", "DeviceData", "set_aside", "steps_per_epoch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,22 @@ class DeviceData:
             for part in (data.train, data.validation, data.test)
         )
         return cls(x, y, train, (x[validation], y[validation]), (x[test], y[test]))
+
+
+def set_aside(data: DeviceData, share: float) -> tuple[DeviceData, DeviceData]:
+    """Return the data without a share of their training samples, and with it alone.
+
+    It is the same for every trial: drawn by a fixed seed, never by a trial's. Without
+    a share, both are the data as they are.
+    """
+    if not share:
+        return data, data
+    n = len(data.train)
+    order = torch.randperm(n, generator=generator(0, "held out")).to(data.train.device)
+    held = max(1, round(share * n))
+    parts = (order[held:].sort().values, order[:held].sort().values)
+    kept, held_out = (dataclasses.replace(data, train=data.train[p]) for p in parts)
+    return kept, held_out
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:

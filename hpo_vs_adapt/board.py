@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hpo_vs_adapt.ledger import Spending
@@ -141,7 +141,7 @@ class Board:
         """Take note that Ray has given a pack up: its worker was lost too often."""
         job = self.jobs[trial_id]
         report = self._last.get(trial_id)
-        spent = report.spent if report is not None else Spending()
+        spent = report.spent if report is not None else {}
         lines = str(error or "").strip().splitlines() or ["The worker was lost."]
         self._failed(job, lines[0], spent)
         self.plan.advance()
@@ -156,18 +156,26 @@ class Board:
 
     def _most_lanes(self, request: Request) -> int:
         group = self.plan.group(request)
+        if not self.plan.rules[request.spec.rule].resumable:
+            return 1  # a lane that ends early can't be taken out
         return min(self._lanes(request), self._limits.get(group, self._lanes(request)))
 
     def _charge_lost(self, trial_id: str, job: PackJob, report: PackReport) -> None:
         """Charge what an earlier attempt spent after the checkpoint it left."""
         last = self._last.get(trial_id)
         if last is not None and last.attempt != report.attempt:
-            self.plan.charge(self.plan.unfinished(job), last.spent - report.resumed)
+            self.plan.charge(
+                {
+                    key: last.spent[key] - report.resumed.get(key, Spending())
+                    for key in self.plan.unfinished(job)
+                    if key in last.spent
+                }
+            )
 
-    def _failed(self, job: PackJob, error: str, spent: Spending) -> None:
+    def _failed(self, job: PackJob, error: str, spent: Mapping[str, Spending]) -> None:
         """Try the trials of a failed pack apart; one that fails alone has crashed."""
         left = self.plan.unfinished(job)
-        self.plan.charge(left, spent)
+        self.plan.charge({key: spent[key] for key in left if key in spent})
         if len(left) > 1:
             self.plan.split(job)
             return

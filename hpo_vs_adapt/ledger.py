@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["FlopCount", "Ledger", "Meter", "Purpose", "Spending"]
+__all__ = ["FlopCount", "Ledger", "Purpose", "Spending"]
 
 
 class Purpose(StrEnum):
@@ -14,6 +14,7 @@ class Purpose(StrEnum):
 
     TRAINING = "training"
     SECOND_GRADIENT = "second_gradient"  # a rule's extra gradient of the same batch
+    HELD_OUT = "held_out"  # gradients of samples that training does not see
     LINE_SEARCH = "line_search"  # a rule's forward-only passes
     REFRESH = "refresh"  # BatchNorm statistics before an evaluation
     LOST = "lost"  # trained, then lost with its worker
@@ -102,77 +103,3 @@ class Ledger:
         """What a bill counts, in sample gradients."""
         charged = self.charged()
         return charged.sample_gradients + self.forward_share * charged.forward_samples
-
-
-@dataclass(slots=True)
-class Meter:
-    """Counts what each lane of a pack spends; all lanes still training spend alike.
-
-    Args:
-        batch_size: Samples a step.
-        flops: FLOPs of one sample.
-        steps: Optimizer steps taken.
-        second_gradients: Gradients of a step's own minibatch at other weights.
-        evaluated: Samples looked at in evaluations.
-        training_seconds: Of steps, amortised over the lanes.
-        evaluation_seconds: Of evaluations, likewise.
-    """
-
-    batch_size: int
-    flops: FlopCount
-    steps: int = 0
-    second_gradients: int = 0
-    evaluated: int = 0
-    training_seconds: float = 0.0
-    evaluation_seconds: float = 0.0
-
-    @property
-    def samples(self) -> int:
-        """Training samples seen by the steps."""
-        return self.steps * self.batch_size
-
-    def spent(self) -> Spending:
-        """Return all that was spent on training, extra gradients included."""
-        return self.ledger().charged()
-
-    def ledger(self) -> Ledger:
-        """Return what was spent, by purpose."""
-        again = self.second_gradients * self.batch_size
-        total, forward = self.flops.total, self.flops.forward
-        amounts = {
-            Purpose.TRAINING: Spending(
-                sample_gradients=self.samples,
-                steps=self.steps,
-                flops=self.samples * total,
-                seconds=self.training_seconds,
-            ),
-            Purpose.SECOND_GRADIENT: Spending(
-                sample_gradients=again, flops=again * total
-            ),
-            Purpose.EVALUATION: Spending(
-                forward_samples=self.evaluated,
-                flops=self.evaluated * forward,
-                seconds=self.evaluation_seconds,
-            ),
-        }
-        spent = {p: a for p, a in amounts.items() if a != Spending()}
-        return Ledger(spent, self.flops.forward_share)
-
-    def counts(self) -> dict[str, float]:
-        """Return what a curve says of the spending."""
-        spent = self.spent()
-        return {
-            "step": self.steps,
-            "samples": self.samples,
-            "sample_gradients": spent.sample_gradients,
-            "forward_samples": spent.forward_samples,
-            "cost": self.ledger().cost,
-            "flops": spent.flops,
-            "seconds": spent.seconds,
-        }
-
-    def state(self) -> dict[str, float]:
-        """Return the counters, to go on from."""
-        state = asdict(self)
-        del state["batch_size"], state["flops"]
-        return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping
 
 from hpo_vs_adapt.identity import source_hash, trial_key
 from hpo_vs_adapt.ledger import Purpose, Spending
@@ -143,12 +143,11 @@ class Plan:
         self._known[record.key] = record
         self._look_up(self._training.pop(record.key))
 
-    def charge(self, keys: Iterable[str], lost: Spending) -> None:
-        """Charge trials with work that was lost with its worker."""
-        if lost == Spending():
-            return
-        for key in keys:
-            self._lost[key] += lost
+    def charge(self, lost: Mapping[str, Spending]) -> None:
+        """Charge trials, by their keys, with work that was lost with its worker."""
+        for key, spending in lost.items():
+            if spending != Spending():
+                self._lost[key] += spending
 
     def split(self, job: PackJob) -> None:
         """Queue what a failed pack has not finished again, in halves."""

@@ -11,20 +11,24 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from hpo_vs_adapt.batches import Batches, DeviceData, steps_per_epoch
+from hpo_vs_adapt.batches import Batches, DeviceData, set_aside, steps_per_epoch
 from hpo_vs_adapt.curves import History
-from hpo_vs_adapt.ledger import FlopCount, Ledger, Meter, Spending
+from hpo_vs_adapt.ledger import FlopCount, Ledger, Purpose, Spending
+from hpo_vs_adapt.meter import Meter
+from hpo_vs_adapt.minibatch import Minibatch
 from hpo_vs_adapt.optim import build_rule
 from hpo_vs_adapt.optim.base import Oracle, Rule, Run, State
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.trials import EndReason, TrialSpec
-from hpo_vs_adapt.vectorised import VectorisedModel
+from hpo_vs_adapt.vectorised import Buffers, VectorisedModel
 from hpo_vs_adapt.workloads.base import Metric, Workload
 
 __all__ = ["LOOP_VERSION", "LaneResult", "Pack"]
 
 LOOP_VERSION = 1
 """Part of every trial's identity; raise it when the loop gives other numbers."""
+
+_REFRESHING_BATCHES = 50
 
 _LEAST_ROWS = 2  # a lone lane takes other kernels, with other bits, so it gets company
 
@@ -66,6 +70,7 @@ class Pack:
 
     _loss_sum: Tensor
     _loss_steps: int
+    _held_out: Batches  # only for rules that set samples aside
 
     def __init__(
         self,
@@ -86,9 +91,9 @@ class Pack:
         self._run = Run(self.steps, epoch)
         self._rule_class = rule
         self._model = VectorisedModel(workload, data.x.device, data.x.dtype)
-        self._meter = Meter(first.batch_size, flops)
         self._history = History()
         self._w, self._buffers = self._model.initial([s.seed for s in self._in_rows()])
+        self._meter = Meter(first.batch_size, flops, len(self._w), self._w.device)
         self._begin_rows()
         self._state: State = self._rule.init(self._w, self._model.layout)
 
@@ -96,6 +101,11 @@ class Pack:
     def done(self) -> bool:
         """Whether every lane has ended."""
         return not self.lanes
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `checkpoint` can be asked for."""
+        return self._rule_class.resumable
 
     @property
     def vector_bytes(self) -> int:
@@ -110,7 +120,7 @@ class Pack:
         ended = self._ended()
         results = [
             LaneResult(
-                self.lanes[row], end, self._history.curve(row), self._meter.ledger()
+                self.lanes[row], end, self._history.curve(row), self._meter.ledger(row)
             )
             for row, end in ended.items()
         ]
@@ -127,9 +137,9 @@ class Pack:
             for row, lane in enumerate(self.lanes)
         }
 
-    def spent(self) -> Spending:
+    def spent(self) -> dict[int, Spending]:
         """Return what each lane still training has spent on training until now."""
-        return self._meter.spent()
+        return {lane: self._meter.spent(row) for row, lane in enumerate(self.lanes)}
 
     def time_steps(self, steps: int) -> float:
         """Take some steps and return the seconds they took."""
@@ -144,7 +154,7 @@ class Pack:
             "meter": self._meter.state(),
             "history": self._history.state(),
             "w": self._w.cpu(),
-            "state": {name: tensor.cpu() for name, tensor in self._state.items()},
+            "state": {n: t.cpu() for n, t in self._rule.save(self._state).items()},
             "buffers": {name: tensor.cpu() for name, tensor in self._buffers.items()},
         }
 
@@ -152,23 +162,23 @@ class Pack:
         """Go on from what `checkpoint` returned for the same trials."""
         device = self._data.x.device
         self.lanes = list(saved["lanes"])
-        self._meter = Meter(self._meter.batch_size, self._meter.flops, **saved["meter"])
+        self._meter.resume(saved["meter"])
         self._history = History(saved["history"])
         self._w = saved["w"].to(device)
-        self._state = {n: tensor.to(device) for n, tensor in saved["state"].items()}
         self._buffers = {n: tensor.to(device) for n, tensor in saved["buffers"].items()}
         self._begin_rows()
+        state = {n: tensor.to(device) for n, tensor in saved["state"].items()}
+        self._state = self._rule.resume(self._w, state)
 
     def _train(self, steps: int) -> None:
         started = time.perf_counter()
         for _ in range(steps):
             x, y = self._batches.at(self._meter.steps)
-            loss, g = self._model.gradient(
-                self._w, self._buffers, x, y, self._noise_seed()
-            )
-            self._w, self._state = self._rule.update(
-                self._w, g, self._state, self._oracle(x, y)
-            )
+            noise = self._noise_seed()
+            loss, g = self._model.gradient(self._w, self._buffers, x, y, noise)
+            oracle = self._oracle(x, y, noise, loss)
+            self._w, self._state = self._rule.update(self._w, g, self._state, oracle)
+            self._w = self._model.clamp(self._w)
             self._loss_sum += loss
             self._meter.steps += 1
         self._loss_steps += steps
@@ -179,24 +189,30 @@ class Pack:
             return None
         return derive(self._in_rows()[0].seed, "dropout", self._meter.steps)
 
-    def _oracle(self, x: Tensor, y: Tensor) -> Oracle:
-        """Return the loss of this minibatch as a function of the weights, charged."""
-
-        def evaluate_again(w: Tensor) -> tuple[Tensor, Tensor]:
-            self._meter.second_gradients += 1
-            buffers = {name: t.clone() for name, t in self._buffers.items()}
-            return self._model.gradient(w, buffers, x, y, self._noise_seed())
-
-        return evaluate_again
+    def _oracle(self, x: Tensor, y: Tensor, noise: int | None, loss: Tensor) -> Oracle:
+        """Return the step's minibatch as the rule may evaluate it again, charged."""
+        return Minibatch(
+            self._model,
+            self._buffers,
+            x,
+            y,
+            noise,
+            loss,
+            self._meter,
+            lambda: self._held_out.at(self._meter.steps),
+        )
 
     def _evaluate(self) -> None:
+        w = self._rule.weights(self._w, self._state)
+        buffers = self._buffers if w is self._w else self._refreshed(w)
         started = time.perf_counter()
         validation, test = self._data.validation, self._data.test
-        losses, scores = self._model.evaluate(self._w, self._buffers, *validation)
-        _, test_scores = self._model.evaluate(self._w, self._buffers, *test)
+        losses, scores = self._model.evaluate(w, buffers, *validation)
+        _, test_scores = self._model.evaluate(w, buffers, *test)
         self._history.add(
-            self._meter.counts(),
+            self._meter.shared_counts(),
             {
+                **self._meter.lane_counts(),
                 "train_loss": self._loss_sum / self._loss_steps,  # NaN at step 0
                 "validation_loss": losses,
                 "validation_metric": scores,
@@ -209,6 +225,23 @@ class Pack:
         self._loss_steps = 0
         self._meter.evaluated += len(validation[1]) + len(test[1])
         self._meter.evaluation_seconds += self._seconds_since(started)
+
+    def _refreshed(self, w: Tensor) -> Buffers:
+        """Return BatchNorm's running statistics for other weights, charged.
+
+        The statistics move on from the present ones over some batches in training mode
+        (Defazio et al., The road less scheduled, 2024, take 50).
+        """
+        buffers = {name: tensor.clone() for name, tensor in self._buffers.items()}
+        if not self._model.has_running_statistics or not self._meter.steps:
+            return buffers
+        started = time.perf_counter()
+        for batch in range(min(_REFRESHING_BATCHES, self._run.steps_per_epoch)):
+            x, y = self._refreshing.at(batch)
+            self._model.losses(w, buffers, x, y, self._noise_seed())
+            self._meter.charge(Purpose.REFRESH, x.shape[1])
+        self._meter.training_seconds += self._seconds_since(started)
+        return buffers
 
     def _ended(self) -> dict[int, EndReason]:
         """Return the rows that end here, and why."""
@@ -232,10 +265,13 @@ class Pack:
         self._history.keep(rows)
         kept = torch.tensor(rows + rows[-1:] * (_LEAST_ROWS - len(rows)))
         kept = kept.to(self._w.device)
+        saved = self._rule.save(self._state)
+        self._meter.keep(kept)
         self._w = self._w.index_select(0, kept)
-        self._state = {n: t.index_select(0, kept) for n, t in self._state.items()}
         self._buffers = {n: t.index_select(0, kept) for n, t in self._buffers.items()}
         self._begin_rows()
+        state = {n: t.index_select(0, kept) for n, t in saved.items()}
+        self._state = self._rule.resume(self._w, state)
 
     def _in_rows(self) -> list[TrialSpec]:
         """Return the trial of each row; a lone lane has a twin whose numbers go unread.
@@ -248,9 +284,6 @@ class Pack:
     def _begin_rows(self) -> None:
         """Build what belongs to the present rows and holds nothing that was learnt."""
         specs = self._in_rows()
-        self._batches = Batches(
-            self._data, self._meter.batch_size, [spec.seed for spec in specs]
-        )
         self._rule = build_rule(
             self._rule_class,
             [dict(spec.settings) for spec in specs],
@@ -258,6 +291,15 @@ class Pack:
             self._w.dtype,
             self._w.device,
         )
+        share = self._rule_class.held_out_share(dict(specs[0].settings))
+        training, held_out = set_aside(self._data, share)
+        seeds = [spec.seed for spec in specs]
+        size = self._meter.batch_size
+        self._batches = Batches(training, size, seeds)
+        self._refreshing = Batches(training, size, seeds)
+        if share:
+            few = min(size, len(held_out.train))
+            self._held_out = Batches(held_out, few, seeds)
         self._loss_sum = torch.zeros_like(self._w[:, :1], dtype=torch.float64)
         self._loss_steps = 0
 

@@ -52,6 +52,7 @@ class VectorisedModel:
         self._train_mode = module.train()
         self._eval_mode = copy.deepcopy(module).eval()
         self.random = workload.random_training or draws_random_numbers(module)
+        self.has_running_statistics = has_running_statistics(module)
 
     def initial(self, seeds: Sequence[int]) -> tuple[Tensor, Buffers]:
         """Return weights `(n, P)` and buffers of new lanes, a function of the seeds."""
@@ -91,14 +92,50 @@ class VectorisedModel:
         """
         w = w.detach().requires_grad_()
         with torch.enable_grad():
-            if self.workload.vectorise:
-                randomness = "same" if self.random else "error"
-                with self._noise(noise):
-                    losses = vmap(self._loss, randomness=randomness)(w, buffers, x, y)
-            else:
-                losses = self._losses_one_by_one(w, buffers, x, y, noise)
+            losses = self._losses(w, buffers, x, y, noise)
             (g,) = torch.autograd.grad(losses.sum(), w)
-        return losses.detach().unsqueeze(-1), g
+        return losses.detach().unsqueeze(-1), self._clipped(g)
+
+    @torch.no_grad()
+    def losses(
+        self,
+        w: Tensor,
+        buffers: Buffers,
+        x: Tensor,
+        y: Tensor,
+        noise: int | None = None,
+    ) -> Tensor:
+        """Return each lane's minibatch loss `(n, 1)` as in training, no gradient.
+
+        Arguments and what happens to `buffers` are those of `gradient`.
+        """
+        return self._losses(w, buffers, x, y, noise).unsqueeze(-1)
+
+    def clamp(self, w: Tensor) -> Tensor:
+        """Return weights `(n, P)` moved into the workload's box, in place."""
+        if self.workload.box is None:
+            return w
+        low, high = (
+            torch.tensor(b, dtype=w.dtype, device=w.device) for b in self.workload.box
+        )
+        return w.clamp_(low, high)
+
+    def _losses(
+        self, w: Tensor, buffers: Buffers, x: Tensor, y: Tensor, noise: int | None
+    ) -> Tensor:
+        if not self.workload.vectorise:
+            return self._losses_one_by_one(w, buffers, x, y, noise)
+        randomness = "same" if self.random else "error"
+        with self._noise(noise):
+            return vmap(self._loss, randomness=randomness)(w, buffers, x, y)
+
+    def _clipped(self, g: Tensor) -> Tensor:
+        """Return gradients `(n, P)`, clipped as `torch.nn.utils.clip_grad_norm_`."""
+        most = self.workload.clip_norm
+        if most is None:
+            return g
+        norm = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
+        return g.mul_((most / (norm + 1e-6)).clamp(max=1))
 
     def _losses_one_by_one(
         self, w: Tensor, buffers: Buffers, x: Tensor, y: Tensor, noise: int | None

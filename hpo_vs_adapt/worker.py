@@ -33,8 +33,8 @@ class PackReport:
     Args:
         finished: Records of the lanes that have ended since the last report.
         latest: Step and validation metric of every lane still training, by key.
-        spent: What each of those lanes has spent until now.
-        resumed: What they had spent when this process took the pack up.
+        spent: What each of those lanes has spent until now, by key.
+        resumed: What they had spent when this process took the pack up, by key.
         attempt: A name for this process's go at the pack.
         failure: What ended the pack, in one line, or None.
         out_of_memory: Whether that was for lack of memory.
@@ -43,8 +43,8 @@ class PackReport:
 
     finished: tuple[TrialRecord, ...]
     latest: Mapping[str, tuple[int, float]]
-    spent: Spending
-    resumed: Spending
+    spent: Mapping[str, Spending]
+    resumed: Mapping[str, Spending]
     attempt: str
     failure: str | None
     out_of_memory: bool
@@ -75,7 +75,7 @@ class PackWorker:
         self._job = job
         self._pack: Pack | None = None
         self._attempt = uuid.uuid4().hex
-        self._resumed = Spending()
+        self._resumed: dict[str, Spending] = {}
         self._saved: Path | None = None
 
     def work(self, seconds: float) -> PackReport:
@@ -103,7 +103,7 @@ class PackWorker:
 
     def save(self, directory: Path) -> None:
         """Write a checkpoint of the pack."""
-        if self._pack is not None:
+        if self._pack is not None and self._pack.resumable:
             torch.save(self._pack.checkpoint(), directory / _CHECKPOINT)
 
     def load(self, directory: Path) -> None:
@@ -112,7 +112,7 @@ class PackWorker:
         if file.exists():
             self._pack = self._load()
             self._pack.restore(torch.load(file, weights_only=False))
-            self._resumed = self._pack.spent()
+            self._resumed = self._spent()
 
     def _load(self) -> Pack:
         workload, rule = _load_classes(self._job)
@@ -129,6 +129,11 @@ class PackWorker:
                 self._arrays[self._job.arrays], workload, spec, self._device
             )
         return self._data[place]
+
+    def _spent(self) -> dict[str, Spending]:
+        """Return what the trials still training have spent, by key."""
+        spent = self._pack.spent() if self._pack is not None else {}
+        return {self._job.keys[lane]: amount for lane, amount in spent.items()}
 
     def _record(self, result: LaneResult) -> TrialRecord:
         return TrialRecord(
@@ -148,7 +153,7 @@ class PackWorker:
         return PackReport(
             finished=tuple(finished),
             latest={self._job.keys[lane]: at for lane, at in latest.items()},
-            spent=pack.spent() if pack is not None else Spending(),
+            spent=self._spent(),
             resumed=self._resumed,
             attempt=self._attempt,
             failure=failure,

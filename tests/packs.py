@@ -11,7 +11,7 @@ import torch
 
 from hpo_vs_adapt.batches import DeviceData, steps_per_epoch
 from hpo_vs_adapt.flops import count_flops
-from hpo_vs_adapt.optim import RULES
+from hpo_vs_adapt.optim import RULES, Rule
 from hpo_vs_adapt.train import LaneResult, Pack
 from hpo_vs_adapt.trials import TrialSpec, Value
 from hpo_vs_adapt.workloads import WORKLOADS
@@ -56,7 +56,11 @@ def trial(
     )
 
 
-def make_pack(specs: Sequence[TrialSpec], workload: Workload | None = None) -> Pack:
+def make_pack(
+    specs: Sequence[TrialSpec],
+    workload: Workload | None = None,
+    rule: type[Rule] | None = None,
+) -> Pack:
     """Return a pack of these trials, which share all that a pack must share."""
     first = specs[0]
     workload = workload or WORKLOADS[first.workload]()
@@ -64,7 +68,7 @@ def make_pack(specs: Sequence[TrialSpec], workload: Workload | None = None) -> P
     on_device = DeviceData.of(data, "cpu", getattr(torch, first.precision))
     few = data.train[:4]
     flops = count_flops(workload, torch.tensor(data.x[few]), torch.tensor(data.y[few]))
-    return Pack(workload, RULES[first.rule], specs, on_device, flops)
+    return Pack(workload, rule or RULES[first.rule], specs, on_device, flops)
 
 
 def run(pack: Pack) -> dict[int, LaneResult]:

@@ -1,8 +1,10 @@
 import pickle
 
 import pytest
+import torch
 
-from hpo_vs_adapt.ledger import FlopCount, Ledger, Meter, Purpose, Spending
+from hpo_vs_adapt.ledger import FlopCount, Ledger, Purpose, Spending
+from hpo_vs_adapt.meter import Meter
 
 FLOPS = FlopCount(forward=30.0, total=100.0)
 
@@ -40,17 +42,38 @@ def test_adding_to_a_ledger_leaves_the_one_before_as_it_was():
 
 
 def test_a_meter_charges_second_gradients_apart():
-    meter = Meter(16, FLOPS, steps=4, second_gradients=3, evaluated=50)
-    ledger = meter.ledger()
+    meter = Meter(16, FLOPS)
+    meter.steps, meter.evaluated = 4, 50
+    for _ in range(3):
+        meter.charge(Purpose.SECOND_GRADIENT, 16)
+    ledger = meter.ledger(0)
     assert ledger.spent[Purpose.TRAINING] == Spending(64, 0, 4, 6400.0)
     assert ledger.spent[Purpose.SECOND_GRADIENT] == Spending(48, 0, 0, 4800.0)
     assert ledger.spent[Purpose.EVALUATION] == Spending(0, 50, 0, 1500.0)
-    counts = meter.counts()
-    assert (counts["samples"], counts["sample_gradients"]) == (64, 112)
-    assert counts["cost"] == 112
-    assert counts["flops"] == 11200
+    counts = meter.lane_counts()
+    assert meter.shared_counts()["samples"] == 64
+    assert counts["sample_gradients"].tolist() == counts["cost"].tolist() == [112]
+    assert counts["flops"].tolist() == [11200]
 
 
-def test_a_meter_goes_on_from_its_state():
-    meter = Meter(16, FLOPS, steps=4, second_gradients=3, training_seconds=0.5)
-    assert Meter(16, FLOPS, **meter.state()) == meter
+def test_a_meter_charges_the_lanes_that_asked():
+    meter = Meter(16, FLOPS, lanes=3)
+    meter.charge(Purpose.LINE_SEARCH, 10, torch.tensor([[True], [False], [True]]))
+    meter.charge(Purpose.LINE_SEARCH, 10, torch.tensor([[True], [False], [False]]))
+    meter.charge(Purpose.HELD_OUT, 5, 1)
+    assert meter.lane_counts()["forward_samples"].tolist() == [20, 0, 10]
+    assert meter.lane_counts()["sample_gradients"].tolist() == [0, 5, 0]
+    assert meter.ledger(0).cost == pytest.approx(20 * 0.3)
+    assert meter.ledger(0).spent == {Purpose.LINE_SEARCH: Spending(0, 20, 0, 600.0)}
+
+
+def test_a_meter_goes_on_from_its_state_with_the_lanes_that_are_left():
+    meter = Meter(16, FLOPS, lanes=3)
+    meter.steps, meter.training_seconds = 4, 0.5
+    meter.charge(Purpose.REFRESH, 8)
+    meter.charge(Purpose.REFRESH, 8, 2)
+    meter.keep(torch.tensor([0, 2]))
+    again = Meter(16, FLOPS, lanes=3)
+    again.resume(pickle.loads(pickle.dumps(meter.state())))
+    assert [again.ledger(row) for row in (0, 1)] == [meter.ledger(0), meter.ledger(1)]
+    assert again.lane_counts()["forward_samples"].tolist() == [8, 16]

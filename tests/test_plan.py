@@ -136,7 +136,7 @@ def test_a_failed_pack_is_tried_again_in_halves(plan):
 def test_lost_work_is_charged_and_a_crash_is_told(plan):
     made = plan(grid())
     job = made.next_pack(1, lambda request: 1)
-    made.charge(job.keys, Spending(64))
+    made.charge({job.keys[0]: Spending(64)})
     made.finish(crash_record(job.keys[0], job.specs[0], "ValueError: no", 0.3))
     request, record = made.answered[0]
     assert record.end is EndReason.CRASHED
