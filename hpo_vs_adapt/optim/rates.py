@@ -19,7 +19,7 @@ class LearntRate:
     so an optimizer in somebody's own loop hands on what torch's schedulers write.
 
     Its part of the state: `lr` (what was learnt), `rejected` (how often that was not
-    finite and the old one was kept) and, with a schedule, `step`; all `(..., 1)`.
+    finite and the old one was kept) and `step` (steps taken); all `(..., 1)`.
 
     Args:
         rule: A rule with the setting `lr` and `SCHEDULE_SETTINGS`.
@@ -32,26 +32,35 @@ class LearntRate:
     def init(self) -> State:
         """Return the rate's part of the state."""
         lr = self._initial.clone()
-        state = {"lr": lr, "rejected": torch.zeros_like(lr)}
-        if not self._schedule.constant:
-            state["step"] = torch.zeros_like(lr, dtype=torch.int64)
-        return state
+        return {
+            "lr": lr,
+            "rejected": torch.zeros_like(lr),
+            "step": torch.zeros_like(lr, dtype=torch.int64),
+        }
+
+    def factor(self, state: State) -> Tensor:
+        """Return what the schedule makes of the coming step's rate, `(..., 1)`."""
+        if "schedule" in state:
+            return state["schedule"]
+        if self._schedule.constant:
+            return torch.ones_like(self._initial)
+        return self._schedule.factor(state["step"])
 
     def now(self, state: State) -> Tensor:
         """Return the rate of the coming step, shape `(..., 1)`."""
-        if "schedule" in state:
-            return state["lr"] * state["schedule"]
-        if self._schedule.constant:
-            return state["lr"]
-        return state["lr"] * self._schedule.factor(state["step"])
+        return state["lr"] * self.factor(state)
 
-    def learn(self, state: State, lr: Tensor) -> None:
-        """Take a newly learnt rate for the steps to come, unless it is not finite."""
+    def learn(self, state: State, lr: Tensor) -> Tensor:
+        """Take a newly learnt rate for the steps to come, unless it is not finite.
+
+        Returns:
+            Whether it was taken, true or false, shape `(..., 1)`.
+        """
         finite = torch.isfinite(lr)
         state["rejected"] += ~finite
         state["lr"] = torch.where(finite, lr, state["lr"])
+        return finite
 
     def advance(self, state: State) -> None:
         """Count a step; call it once in each, after `now`."""
-        if not self._schedule.constant:
-            state["step"] += 1
+        state["step"] += 1
