@@ -16,6 +16,7 @@ from hpo_vs_adapt.tracks import Role, Track, objective_of
 from hpo_vs_adapt.train import LOOP_VERSION
 from hpo_vs_adapt.trials import Value
 from hpo_vs_adapt.tuning import (
+    MEMBER,
     ListStream,
     Proposal,
     Stream,
@@ -80,7 +81,7 @@ class Lineup:
             seed=track.seed,
             place=("retrain", str(track.seed)),
             chosen_by=(winner.settings, winner.batch_size),
-            space={**tune.grid, **tune.space},
+            space=_space(track.arm),
         )
 
     def _policies(self, prepared: PreparedWorkload, arm: Arm) -> list[Track]:
@@ -100,7 +101,7 @@ class Lineup:
                 seed=seed,
                 place=(str(seed),),
                 chosen_by=dataclasses.replace(arm.tune, retrain=0),
-                space={**arm.tune.grid, **arm.tune.space},
+                space=_space(arm),
             )
             for seed in stream_seeds(arm.tune, seeds)
         ]
@@ -184,11 +185,19 @@ class Lineup:
             entry,
             prepared.source,
             prepared.dataset(0).version,
-            sorted(arm.settings.items()),
+            [sorted(one.settings.items()) for one in arm.members or (arm,)],
             arm.stop_at_target,
-            source_hash(self._rules[arm.rule]),
+            [source_hash(self._rules[rule]) for rule in arm.rules],
             LOOP_VERSION,
             seed,
             chosen_by,
         )
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _space(arm: Arm) -> dict[str, Space | Sequence[Value]]:
+    """Return what the tuner of an arm chooses from."""
+    if arm.members:
+        return {MEMBER: tuple(member.name for member in arm.members)}
+    assert arm.tune is not None
+    return {**arm.tune.grid, **arm.tune.space}

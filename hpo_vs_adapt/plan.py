@@ -47,7 +47,9 @@ class Plan:
         self.prepared = {
             entry.name: PreparedWorkload(entry, self.base) for entry in study.workloads
         }
-        self.rules = {arm.rule: find_rule(arm.rule, self.base) for arm in study.arms}
+        self.rules = {
+            rule: find_rule(rule, self.base) for arm in study.arms for rule in arm.rules
+        }
         self._rule_hashes = {n: source_hash(rule) for n, rule in self.rules.items()}
         self._lineup = Lineup(study, self.prepared, self.rules, studies)
         self.tracks: list[Track] = self._lineup.first()

@@ -24,7 +24,7 @@ TRIAL_COLUMNS = (
     "workload",  # label of the workload in the study
     "arm",
     "kind",  # tuned, adaptive, fixed
-    "by",  # grid, random, optuna; single for arms without `tune`
+    "by",  # grid, random, optuna, portfolio; single for arms without `tune`
     "role",  # policy: in the bill; retrain: the winner again; sweep: sensitivity
     "stream",  # tuner seed (policy and retrain of tuned arms); -1 elsewhere
     "number",  # of the trial in its Optuna study, from 0

@@ -345,7 +345,7 @@ def _ray_session(plan: Plan, address: str | None, verbose: bool) -> Iterator[Non
 def _runtime_environment(plan: Plan) -> dict[str, Any]:
     """Return what travels to the machines of a cluster: this package and the user's."""
     references = [entry.reference for entry in plan.study.workloads]
-    references += [arm.rule for arm in plan.study.arms]
+    references += list(plan.rules)
     roots = {Path(__file__).parent}
     roots |= {root for r in references if (root := package_root(r, plan.base))}
     return {"py_modules": sorted(str(root) for root in roots)}

@@ -12,6 +12,7 @@ from hpo_vs_adapt.prepared import PreparedWorkload
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.trials import EndReason, TrialRecord, TrialSpec, Value
 from hpo_vs_adapt.tuning import (
+    MEMBER,
     Outcome,
     Proposal,
     Stream,
@@ -132,15 +133,20 @@ class Track:
 
     def spec(self, proposal: Proposal) -> TrialSpec:
         """Return the trial that a proposal asks for."""
-        settings: dict[str, Value] = {**self.arm.settings, **dict(proposal.settings)}
+        chosen = dict(proposal.settings)
+        arm = self._member(chosen.pop(MEMBER)) if self.arm.members else self.arm
+        settings: dict[str, Value] = {**arm.settings, **chosen}
         stops = self.arm.stop_at_target and self.role == "policy"
         return self.prepared.spec(
-            self.arm.rule,
+            arm.rule,
             tuple(sorted(settings.items())),
             proposal.batch_size,
             proposal.seed,
             self.prepared.entry.target if stops else None,
         )
+
+    def _member(self, name: Value) -> Arm:
+        return next(arm for arm in self.arm.members if arm.name == name)
 
     def show(self, request: Request, step: int, value: float) -> None:
         """Show a trial as running in its Optuna study, with its latest evaluation."""

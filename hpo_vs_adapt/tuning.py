@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hpo_vs_adapt.workloads.base import Metric
 
 __all__ = [
+    "MEMBER",
     "SAMPLERS",
     "ListStream",
     "OptunaStream",
@@ -41,6 +42,10 @@ __all__ = [
     "stream_seeds",
     "told_value",
 ]
+
+
+MEMBER = "arm"
+"""What a portfolio chooses: the name of one of its members."""
 
 
 def make_stream(arm: Arm, seed: int, study_seeds: Sequence[int], mode: str) -> Stream:
@@ -58,6 +63,12 @@ def make_stream(arm: Arm, seed: int, study_seeds: Sequence[int], mode: str) -> S
         return ListStream(singles, mode)
     if tune.objective == "cost":
         mode = "min"
+    if tune.by == "portfolio":
+        turns = [
+            make_proposal(number, {MEMBER: member.name}, seed, tune.training_seed)
+            for number, member in enumerate(arm.members)
+        ]
+        return ListStream(turns, mode)
     if tune.by == "grid":
         points = [
             make_proposal(number, point, seed, tune.training_seed)

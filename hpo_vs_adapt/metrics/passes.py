@@ -33,8 +33,9 @@ def arm_passes(trials: pd.DataFrame) -> pd.DataFrame:
     - One trial is one pass: arms without `tune`, and random search.
     - Grid: a stream is one pass; with hits its expected cost is that of the list in
       random order (`expected_finite_list`), without it is all that was spent.
-    - Optuna: a stream is one pass, its trials in the order of their numbers up to the
-      first hit.
+    - Optuna, and portfolios (other arms tried in turn, after Schmidt, Schneider &
+      Hennig, 2021, arXiv 2007.01547): a stream is one pass, its trials in the order of
+      their numbers up to the first hit.
 
     A stream that is still running counts with the trials it has: without a hit it adds
     what it has spent so far and no hit. Leaving it out would keep only the streams that
@@ -63,7 +64,7 @@ def arm_passes(trials: pd.DataFrame) -> pd.DataFrame:
     for (workload, arm, stream), group in _streams(policy[~alone]):
         by = group["by"].iloc[0]
         if by not in _PASS:
-            names = "'single', 'random', 'grid' or 'optuna'"
+            names = "'single', 'random', 'grid', 'optuna' or 'portfolio'"
             raise ValueError(f"`by` must be {names}; got {by!r} in arm {arm!r}.")
         rows.append((workload, arm, stream, _PASS[by](group), bool(group["hit"].any())))
     parts.append(pd.DataFrame(rows, columns=list(PASS_COLUMNS)))
@@ -159,6 +160,7 @@ def _ordered_pass(stream: pd.DataFrame) -> float:
 _PASS: dict[str, Callable[[pd.DataFrame], float]] = {
     "grid": _grid_pass,
     "optuna": _ordered_pass,
+    "portfolio": _ordered_pass,
 }
 
 

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpo_vs_adapt.calibrations import Calibration, calibrations
 from hpo_vs_adapt.study.errors import FieldError, Problems
 from hpo_vs_adapt.study.parts import Arm, Tune
 from hpo_vs_adapt.study.schema import ArmSchema, TuneSchema, given
@@ -48,6 +49,11 @@ def build_arm(
         problems: Collects what is wrong.
     """
     before = len(problems.found)
+    if schema.optimizer is None:
+        problems.found.append(
+            f"`{path}.optimizer` is missing; an arm has one, or `any_of`."
+        )
+        return None
     known = _rule(schema.optimizer.rule, f"{path}.optimizer.rule", base, problems)
     if known is None:
         return None
@@ -56,6 +62,11 @@ def build_arm(
         with problems.collecting():
             at = f"{path}.optimizer.{name}"
             settings[name] = known.value(at, name, value)
+    calibration = None
+    if schema.optimizer.calibrated:
+        with problems.collecting():
+            calibration = _calibration(f"{path}.optimizer", known, settings)
+            settings |= calibration.settings
     tune = None
     if schema.tune is not None:
         tune = _tune(schema.tune, f"{path}.tune", known, settings, problems)
@@ -65,8 +76,38 @@ def build_arm(
         for chosen in _combinations(tune):
             check_together(f"{path}.optimizer", known, settings, chosen)
     stop = bool(schema.stop_at_target)
-    arm = Arm(schema.name, known.name, settings, tune, stop, known.rule.adapts)
+    arm = Arm(
+        schema.name,
+        known.name,
+        settings,
+        tune,
+        stop,
+        known.rule.adapts,
+        calibration=calibration,
+    )
     return arm, known
+
+
+def _calibration(path: str, known: Known, settings: Mapping[str, Value]) -> Calibration:
+    """Return what was chosen for a rule across workloads.
+
+    Raises:
+        FieldError: If nothing was, or the study sets one of its settings as well.
+    """
+    found = calibrations().get(known.name)
+    if found is None:
+        names = ", ".join(sorted(calibrations()))
+        raise FieldError(
+            f"`{path}.calibrated`: no settings were calibrated for `{known.name}`; "
+            f"there are some for {names}."
+        )
+    for name in settings:
+        if name in found.settings:
+            raise FieldError(
+                f"`{path}.{name}` is among the calibrated settings; remove it or "
+                "`calibrated`."
+            )
+    return found
 
 
 def _rule(name: str, path: str, base: Path, problems: Problems) -> Known | None:

@@ -19,9 +19,10 @@ from hpo_vs_adapt.study.parts import (
     Sweep,
     WorkloadEntry,
 )
+from hpo_vs_adapt.study.portfolios import build_portfolio
 from hpo_vs_adapt.study.schema import StudySchema, given
 from hpo_vs_adapt.study.shape import check_shape
-from hpo_vs_adapt.study.sweeps import build_sweep, check_overlaps
+from hpo_vs_adapt.study.sweeps import Built, build_sweep, check_overlaps
 from hpo_vs_adapt.study.text import parse, read_text
 from hpo_vs_adapt.study.workloads import build_workload
 
@@ -95,18 +96,22 @@ def _build(
         build_workload(one, f"workloads[{i}]", base, problems)
         for i, one in enumerate(schema.workloads)
     ]
-    built = [
-        build_arm(one, f"arms[{i}]", base, problems)
+    named = {
+        one.name: build_arm(one, f"arms[{i}]", base, problems)
         for i, one in enumerate(schema.arms)
-    ]
-    named = dict(zip((one.name for one in schema.arms), built, strict=True))
+        if one.any_of is None
+    }
+    portfolios = dict.fromkeys(
+        one.name for one in schema.arms if one.any_of is not None
+    )
     sweeps = [
-        build_sweep(one, f"sensitivity[{i}]", named, problems)
+        build_sweep(one, f"sensitivity[{i}]", {**portfolios, **named}, problems)
         for i, one in enumerate(schema.sensitivity or ())
     ]
+    _check_swept(sweeps, portfolios, problems)
     check_overlaps(sweeps, problems)
     workloads = tuple(entry for entry in entries if entry is not None)
-    arms = tuple(pair[0] for pair in built if pair is not None)
+    arms = _arms(schema, named, problems)
     labels = [None if entry is None else entry.name for entry in entries]
     _check_distinct("workloads", "label", labels, problems)
     _check_distinct("arms", "name", [one.name for one in schema.arms], problems)
@@ -125,6 +130,33 @@ def _build(
         text=text,
         base=base,
     )
+
+
+def _arms(
+    schema: StudySchema, named: Mapping[str, Built | None], problems: Problems
+) -> tuple[Arm, ...]:
+    """Return the arms in the order of the file, portfolios among them."""
+    schemas = {one.name: one for one in schema.arms}
+    built = {name: pair and pair[0] for name, pair in named.items()}
+    arms = [
+        built[one.name]
+        if one.any_of is None
+        else build_portfolio(one, f"arms[{i}]", schemas, built, problems)
+        for i, one in enumerate(schema.arms)
+    ]
+    return tuple(arm for arm in arms if arm is not None)
+
+
+def _check_swept(
+    sweeps: Sequence[Sweep], portfolios: Iterable[str], problems: Problems
+) -> None:
+    for i, sweep in enumerate(sweeps):
+        for j, name in enumerate(sweep.arms):
+            if name in portfolios:
+                problems.found.append(
+                    f"`sensitivity[{i}].arms[{j}]` must be an arm with a rule of its "
+                    f"own; got {name!r}, which tries others."
+                )
 
 
 def _check_lists(schema: StudySchema, problems: Problems) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hpo_vs_adapt.calibrations import Calibration
+
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
     from hpo_vs_adapt.workloads.base import Metric
@@ -83,7 +85,7 @@ class Tune:
     """How the hyperparameters of an arm are chosen.
 
     Args:
-        by: ``grid``, ``random`` or ``optuna``.
+        by: ``grid``, ``random``, ``optuna`` or ``portfolio``.
         grid: Setting to its values, for `grid`.
         space: Setting to its range, for `random` and `optuna`.
         sampler: Optuna's sampler by name, for `optuna`.
@@ -123,6 +125,10 @@ class Arm:
         stop_at_target: Whether training ends at the first crossing of the target.
         adapts: What the rule adapts by itself: ``nothing``, ``rate``, ``momentum`` or
             ``schedule``.
+        members: Arms that are tried in turn, for a portfolio, which has no rule of its
+            own.
+        calibration: Where the settings come from that were chosen once for all
+            workloads, and what that cost; or None.
     """
 
     name: str
@@ -131,6 +137,13 @@ class Arm:
     tune: Tune | None = None
     stop_at_target: bool = False
     adapts: str = "nothing"
+    members: tuple[Arm, ...] = ()
+    calibration: Calibration | None = None
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that its trials train with."""
+        return tuple(one.rule for one in self.members) or (self.rule,)
 
     @property
     def kind(self) -> str:
@@ -141,7 +154,7 @@ class Arm:
 
     @property
     def by(self) -> str:
-        """``grid``, ``random`` or ``optuna``; ``single`` without `tune`."""
+        """``grid``, ``random``, ``optuna``, ``portfolio``; ``single`` if not tuned."""
         return "single" if self.tune is None else self.tune.by
 
 

@@ -139,13 +139,15 @@ class OptimizerSchema(_Schema):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     rule: Text
+    calibrated: Flag | None = None
 
 
 class ArmSchema(_Schema):
-    """One contender."""
+    """One contender: a rule, or other arms that are tried in turn."""
 
     name: Name
-    optimizer: OptimizerSchema
+    optimizer: OptimizerSchema | None = None
+    any_of: tuple[Name, ...] | None = None
     tune: TuneSchema | None = None
     stop_at_target: Flag | None = None
 
