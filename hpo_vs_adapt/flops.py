@@ -47,7 +47,7 @@ def count_flops(workload: Workload, x: Tensor, y: Tensor) -> FlopCount:
             no FLOPs, or nothing in the model does.
     """
     if workload.flops is not None:
-        return workload.flops
+        return FlopCount(*workload.flops)
     with torch.random.fork_rng(devices=[]):
         model = workload.model().to(x.device, x.dtype)
         forward = _forward_flops(model, x)

@@ -134,7 +134,7 @@ def test_the_workloads_are_listed_with_sizes_targets_and_budgets():
     words = " ".join(result.output.split())
     for name, workload in WORKLOADS.items():
         assert name in words
-        assert f"accuracy {workload.target:g}" in words
+        assert f"{workload.metric.name} {workload.target:g}" in words
         assert f"{workload.epochs:g} epochs, batch size {workload.batch_size}" in words
     assert "1150 training, 288 validation, 359 test samples" in words
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hpo_vs_adapt.ledger import FlopCount
 from hpo_vs_adapt.workloads.samples import (
     Arrays,
     DataError,
@@ -85,12 +84,14 @@ class Workload(ABC):
             lanes of a pack one by one (where equal lanes would get unequal bits).
         random_training: Whether the forward pass draws random numbers (dropout); its
             packs are then formed per training seed.
+        random_start: Whether the initial weights follow the seed; False where the
+            problem names its start.
         clip_norm: Norm to which gradients are clipped, or None; part of the problem,
             so that it holds for every gradient that a rule sees.
         box: Least and largest weights, to which they are clamped after each step, or
             None for all numbers.
-        flops: What a sample costs, or None to count it; for models whose work PyTorch's
-            counter does not know.
+        flops: FLOPs of a sample, of the forward pass and of both passes, or None to
+            count them; for models whose work PyTorch's counter does not know.
     """
 
     target: ClassVar[float]
@@ -102,9 +103,10 @@ class Workload(ABC):
     test_size: ClassVar[float] = 0.2
     vectorise: ClassVar[bool] = True
     random_training: ClassVar[bool] = False
+    random_start: ClassVar[bool] = True
     clip_norm: ClassVar[float | None] = None
     box: ClassVar[tuple[tuple[float, ...], tuple[float, ...]] | None] = None
-    flops: ClassVar[FlopCount | None] = None
+    flops: ClassVar[tuple[float, float] | None] = None
 
     @abstractmethod
     def load(self, data: Path | None) -> Arrays:

@@ -61,7 +61,7 @@ def _check_numbers(cls: type[Workload]) -> None:
         size = getattr(cls, name)
         if not (_is_number(size) and size > 0 and (size < 1 or size == int(size))):
             raise _wrong(cls, name, "a share between 0 and 1 or a whole number", size)
-    for name in ("vectorise", "random_training"):
+    for name in ("vectorise", "random_training", "random_start"):
         if not isinstance(getattr(cls, name), bool):
             raise _wrong(cls, name, "True or False", getattr(cls, name))
 

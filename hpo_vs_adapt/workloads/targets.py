@@ -25,7 +25,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from hpo_vs_adapt.seeds import derive, generator
 from hpo_vs_adapt.workloads import WORKLOADS
-from hpo_vs_adapt.workloads.base import Workload
+from hpo_vs_adapt.workloads.base import TUNED_TARGET, Workload
 
 __all__ = ["RULES", "Budget", "Samples", "TunedRule", "find_target", "train", "tune"]
 
@@ -211,7 +211,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m hpo_vs_adapt.workloads.targets",
         description="Find the target of a workload from tuned rules.",
     )
-    parser.add_argument("name", choices=sorted(WORKLOADS))
+    names = [n for n, cls in WORKLOADS.items() if cls.target_source is TUNED_TARGET]
+    parser.add_argument("name", choices=sorted(names))
     default = Budget()
     parser.add_argument("--points", type=int, default=default.points)
     parser.add_argument("--tuning-seeds", type=int, default=default.tuning_seeds)
