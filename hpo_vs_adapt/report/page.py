@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 
 from hpo_vs_adapt.report import wording
+from hpo_vs_adapt.report.asides import make_asides
 from hpo_vs_adapt.report.gallery import Drawing
 from hpo_vs_adapt.report.looks import ARM_COLOURS, Look, looks_of
 from hpo_vs_adapt.report.rows import rows_of
@@ -94,6 +95,7 @@ def render_page(
             done=int(tables.progress["done"].sum()),
             planned=int(tables.progress["planned"].sum()),
             crashed=_crashed(results.records),
+            asides=make_asides(study),
             provenance=results.provenance,
             colours=list(enumerate(ARM_COLOURS)),
             counted=wording.counted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -36,6 +37,7 @@ BILL_COLUMNS = (
     "ratio_low",
     "ratio_high",
     "planned",  # policy trials
+    "calibration",  # what choosing the arm's settings once had cost; in no bill
 )
 """Columns of the table of arms, one row per workload and arm."""
 
@@ -108,6 +110,10 @@ def make_bills(results: Results) -> pd.DataFrame:
             else ratios.set_index(index)[source].reindex(rows)
         )
     table["planned"] = _planned(results).reindex(rows, fill_value=0)
+    costs = [
+        arm.calibration.cost if arm.calibration else math.nan for arm in study.arms
+    ]
+    table["calibration"] = costs * len(study.workloads)
     return table.reset_index()[list(BILL_COLUMNS)]
 
 

@@ -84,6 +84,7 @@ def build_arm(
         stop,
         known.rule.adapts,
         calibration=calibration,
+        held_out=known.rule.held_out_share(settings),
     )
     return arm, known
 

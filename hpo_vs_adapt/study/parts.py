@@ -129,6 +129,7 @@ class Arm:
             own.
         calibration: Where the settings come from that were chosen once for all
             workloads, and what that cost; or None.
+        held_out: Share of the training samples that the rule sets aside to look at.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Arm:
     adapts: str = "nothing"
     members: tuple[Arm, ...] = ()
     calibration: Calibration | None = None
+    held_out: float = 0.0
 
     @property
     def rules(self) -> tuple[str, ...]:
