@@ -19,12 +19,16 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
+from hpo_vs_adapt.optim.bases import dot, refuse_settings_of_other_bases
 from hpo_vs_adapt.optim.directions import (
     ADAM_SETTINGS,
     DECAY_SETTINGS,
     DIRECTIONS,
     MOMENTUM_SETTINGS,
 )
+from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
+from hpo_vs_adapt.optim.windows import Windows
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
@@ -59,10 +63,11 @@ class TLR(Rule):
     `phi = 1 + gamma num / (den + 1e-10)` for any sign and without a cap, so that rates
     may become negative; only rates that are not finite are refused.
 
-    The state has the base's tensors, and in the practical form `window` (the sum so
-    far) and `previous` (`u_old`), `(..., P)`, and `step`; further `lr`, `factor` (the
-    last `phi`) and `rejected` (how often a rate was not finite and the old one was
-    kept), all `(..., 1)`.
+    A schedule multiplies the rate, and does not change what is learnt from a direction:
+    the sums are then weighted means (`Windows`).
+
+    The state has the base's tensors, the parts of `LearntRate` and, in the practical
+    form, of `Windows`, and `factor` (the last `phi`), `(..., 1)`.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -85,36 +90,37 @@ class TLR(Rule):
         **MOMENTUM_SETTINGS,
         **ADAM_SETTINGS,
         **DECAY_SETTINGS,
+        **SCHEDULE_SETTINGS,
     }
     adapts = "rate"
     reference = (
         "Retsinas, Sfikas, Filntisis, Maragos, Newton-based trainable learning rate, "
         "ICASSP 2023"
     )
+    defaults = "paper (gamma, cap); ours (lr, every)"
     extra_gradients = "0; 1 with form look_ahead"
     extra_memory = "2 and the base's; the base's and 1 with form look_ahead"
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)
         self._base = DIRECTIONS[str(settings["base"])](self)
+        self._rate = LearntRate(self)
         self._look_ahead = settings["form"] == "look_ahead"
         self._exact = settings["preset"] == "code_exact"
-        self._gamma, self._every = self.number("gamma"), self.number("every").long()
+        self._gamma, every = self.number("gamma"), self.number("every").long()
         if settings["preset"] is not None:
             gamma, share = PRESETS[str(settings["preset"])]
             self._gamma = torch.full_like(self._gamma, gamma)
-            every = max(1, int(share * run.steps_per_epoch))
-            self._every = torch.full_like(self._every, every)
+            every = torch.full_like(every, max(1, int(share * run.steps_per_epoch)))
+        self._windows = Windows(every)
 
     @override
     @classmethod
     def check(cls, settings: Mapping[str, Value]) -> None:
-        base = settings.get("base", "sgd")
-        other = ADAM_SETTINGS if base == "sgd" else MOMENTUM_SETTINGS
+        refuse_settings_of_other_bases(settings)
         preset = settings.get("preset")
         look_ahead = settings.get("form") == "look_ahead"
         clashes = {
-            **dict.fromkeys(other, f"base {base}"),
             **(dict.fromkeys(("gamma", "every"), f"preset {preset}") if preset else {}),
             **(
                 dict.fromkeys(("every", "preset"), "form look_ahead")
@@ -128,17 +134,11 @@ class TLR(Rule):
 
     @override
     def init(self, w: Tensor, layout: Layout) -> State:
-        state = self._base.init(w, layout)
-        lr = self.number("lr").clone()
-        if not self._look_ahead:
-            state["window"] = torch.zeros_like(w)
-            state["previous"] = torch.zeros_like(w)
-            state["step"] = torch.zeros_like(lr, dtype=torch.int64)
         return {
-            **state,
-            "lr": lr,
-            "factor": torch.ones_like(lr),
-            "rejected": torch.zeros_like(lr),
+            **self._base.init(w, layout),
+            **self._rate.init(),
+            **({} if self._look_ahead else self._windows.init(w)),
+            "factor": torch.ones_like(self.number("lr")),
         }
 
     @override
@@ -147,46 +147,48 @@ class TLR(Rule):
     ) -> tuple[Tensor, State]:
         g = self._base.gradient(w, g, state)
         if self._look_ahead:
-            return self._step_after_looking(w, g, state, oracle), state
-        u, scale = self._base.step(w, g, state)
-        w.addcmul_(u, -state["lr"] * scale)
-        self._slide(u, scale, state)
+            w = self._step_after_looking(w, g, state, oracle)
+        else:
+            u, scale = self._base.step(w, g, state)
+            w.addcmul_(u, -self._rate.now(state) * scale)
+            self._slide(u, scale, state)
+        self._rate.advance(state)
         return w, state
 
     @override
     def observe(self, state: State) -> dict[str, Tensor]:
-        scalars = {name: state[name] for name in ("lr", "factor", "rejected")}
-        return {**scalars, **self._base.observe(state)}
+        return {
+            "lr": self._rate.now(state),
+            **{name: state[name] for name in ("factor", "rejected")},
+            **self._base.observe(state),
+        }
 
     def _slide(self, u: Tensor, scale: Tensor, state: State) -> None:
         """Add a direction to the window; change the rate where the window is full."""
-        window, previous = state["window"], state["previous"]
-        step = state["step"].add_(1)
+        step, every = state["step"] + 1, self._windows.every
+        factor = self._rate.factor(state)
         if self._exact:
             # The code's counter starts its first window after K + 1 steps.
-            scale = scale * (step > self._every + 1)
+            factor = factor * (step > every + 1)
             step = step - 1
-        window.addcmul_(u, scale)
-        due = step % self._every == 0
-        num = _dot(previous, window)
-        den = torch.linalg.vector_norm(previous, dim=-1, keepdim=True).square_() - num
+        self._windows.add(u, scale, factor, state)
+        num = self._windows.product(state)
+        den = self._windows.old_length(state).square() - num
+        due = step % every == 0
         self._change_rate(num, den, due, state)
-        # As arithmetic: `torch.where` with a mask `(..., 1)` is four times slower.
-        taken = due.to(window.dtype)
-        previous.lerp_(window, taken)
-        window.mul_(1 - taken)
+        self._windows.slide(due, state)
 
     def _step_after_looking(
         self, w: Tensor, g: Tensor, state: State, oracle: Oracle
     ) -> Tensor:
         u, scale = self._base.step(w, g.clone(), state)
-        ahead = torch.addcmul(w, u, -state["lr"] * scale)
+        ahead = torch.addcmul(w, u, -self._rate.now(state) * scale)
         _, gradient_ahead = oracle(ahead)
         gradient_ahead = self._base.gradient(ahead, gradient_ahead, state)
-        num = scale * _dot(u, gradient_ahead)
-        den = scale * _dot(u, g - gradient_ahead)
+        num = scale * dot(u, gradient_ahead)
+        den = scale * dot(u, g - gradient_ahead)
         self._change_rate(num, den, torch.ones_like(num, dtype=torch.bool), state)
-        return w.addcmul_(u, -state["lr"] * scale)
+        return w.addcmul_(u, -self._rate.now(state) * scale)
 
     def _change_rate(self, num: Tensor, den: Tensor, due: Tensor, state: State) -> None:
         if self._exact:
@@ -194,18 +196,6 @@ class TLR(Rule):
         else:
             newton = (1 + self._gamma * num / den).minimum(self.number("cap"))
             factor = torch.where(den <= 0, 1.0, newton)
-        lr = state["lr"] * factor
-        finite = torch.isfinite(lr)
-        taken = due & finite
-        state["lr"] = torch.where(taken, lr, state["lr"])
-        state["factor"] = torch.where(taken, factor, state["factor"])
-        state["rejected"] += due & ~finite
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner products, shape `(..., 1)`.
-
-    A product and a sum round alike for any number of lanes; `matmul` and `einsum` do
-    not, and are slower.
-    """
-    return (a * b).sum(-1, keepdim=True)
+        lr = state["lr"]
+        taken = self._rate.learn(state, torch.where(due, lr * factor, lr))
+        state["factor"] = torch.where(due & taken, factor, state["factor"])
