@@ -21,74 +21,19 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
+from hpo_vs_adapt.optim.damping import auto_damping, reference_sigma
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS, DECAY_SETTINGS, DIRECTIONS
+from hpo_vs_adapt.optim.random_walk import MU_TABLE, SMALL, stationary_mu
+from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
+from hpo_vs_adapt.optim.walk_cache import find_walk
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
 
-__all__ = ["CLARA", "MU_TABLE", "auto_damping", "stationary_mu"]
-
-MU_TABLE: Mapping[int, float] = {
-    2: 0.5958,
-    15: 0.6729,
-    42: 0.6770,
-    62: 0.6853,
-    650: 0.6827,
-    235_146: 0.6825,
-    2_193_226: 0.6825,
-    2_216_356: 0.6826,
-}
-"""The reference code's mu for Adam (c 0.2, beta1 0.9), by number of parameters."""
+__all__ = ["CLARA"]
 
 _NORM_FLOOR = 1e-12
-
-# `damping: auto`; `auto_damping` says why
-_DECADES, _SHARE = 6, 1 / 8
-_MOST_GROWTH, _MOST_UNIT_GROWTH, _MOST_SHRINKING = 0.25, 0.8, 0.3
-
-
-def stationary_mu(c: Tensor, beta: float) -> Tensor:
-    """Return the mean squared path length under white noise.
-
-    Consecutive normalised steps have correlation `beta^k` in high dimension, so
-    `mu = c / (2 - c) * (1 + (1 - c) beta) / (1 - (1 - c) beta)`.
-
-    Args:
-        c: Share of the newest step in the path, shape `(..., 1)`.
-        beta: Decay of the average of gradients: Adam's beta1; 0 for SGD.
-    """
-    kept = (1 - c) * beta
-    return c / (2 - c) * (1 + kept) / (1 - kept)
-
-
-def auto_damping(mu: Tensor, steps: int, unit_step: bool) -> Tensor:
-    """Return the damping for a run's length.
-
-    The path is never longer than 1, so a step multiplies the rate by at most
-    `exp(damping (1 / mu - 1))` and at least `exp(-damping)`. The law: a rate can climb
-    six decades in an eighth of the run,
-    `damping = 6 ln(10) / (steps / 8 (1 / mu - 1))` (with c 0.2: 13.8 / steps for SGD,
-    238 / steps for Adam), as long as a step grows by a factor of at most `exp(0.25)`,
-    or `exp(0.8)` for unit steps, whose length is the rate's alone, and shrinks to no
-    less than `exp(-0.3)`.
-
-    Measured for lr 1e-6, 1e-3, 0.1 and 1 on digits and MNIST-1D (a layer of 64, batch
-    64): in 340 to 1700 steps a sixteenth to a quarter of the run did alike; less
-    damping does not arrive from 1e-6, and above the bounds runs diverge (raw SGD from
-    damping 0.1 on) or lose accuracy (Adam at 1). The bounds decide in runs below some
-    450 steps (SGD) or 800 (Adam); in 170 steps all forms still arrive from 1e-6, in 85
-    only SGD with unit steps.
-
-    Args:
-        mu: Squared path length at which the rate stays, shape `(..., 1)`.
-        steps: Length of the run.
-        unit_step: Whether steps are normalised.
-    """
-    growth = 1 / mu - 1
-    law = _DECADES * math.log(10) / (max(steps, 1) * _SHARE * growth)
-    most = (_MOST_UNIT_GROWTH if unit_step else _MOST_GROWTH) / growth
-    # A path of constant length (c 1) has no growth: mu is 1, and both are infinite.
-    return law.minimum(most).clamp(max=_MOST_SHRINKING)
 
 
 class CLARA(Rule):
@@ -96,13 +41,16 @@ class CLARA(Rule):
 
     With the base's step `s`, cut into the model's tensors `s_i` (or whole):
     `uhat_i = s_i / max(||s_i||, 1e-12)`; `w_i <- w_i - lr s_i` (or `uhat_i`, with
-    `unit_step`); `p_i <- (1 - c) p_i + c uhat_i`; `r = sum_i ||p_i||^2 / (N mu)` over
-    the `N` tensors; and `lr <- lr exp(damping (r - 1))` for the next step.
+    `unit_step`); `p_i <- (1 - c) p_i + c uhat_i`; `r = sum_i ||p_i||^2 / sum_i mu_i`
+    over the tensors; and `lr <- lr exp(damping (r - 1))` for the next step, a schedule
+    apart. `mu_i` is the squared length of the path of a random walk: the closed form
+    of high dimension (for SGD of any), or with Adam and less than 50 parameters the
+    mean of simulations.
 
     The state has the base's tensors, `path.0`, `path.1`, ... (one a tensor of the
-    model, `(..., size)`: their sizes tell where each lies), and `mu`, `damping`, `lr`,
-    `r` and `rejected` (how often a rate was not finite and the old one was kept), all
-    `(..., 1)`.
+    model, `(..., size)`: their sizes tell where each lies), and `mu` (the mean of the
+    `mu_i`), `damping`, `r` and those of `LearntRate`, all `(..., 1)`; with `transient`
+    also `forgotten`, `(1 - c)^(2 t)` after `t` steps.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -110,9 +58,11 @@ class CLARA(Rule):
         "base": Setting("sgd", "base direction", choices=("sgd", "adam")),
         "damping": Setting(
             "auto",
-            "how fast the rate follows the path; 0: never; auto: by the run's length",
+            "how fast the rate follows the path; 0: never; auto: by the run's length; "
+            "sigma: twice the deviation of a random walk's squared length; "
+            "published_sigma: twice the reference code's value of it",
             low=0,
-            words=("auto",),
+            words=("auto", "sigma", "published_sigma"),
         ),
         "c": Setting(0.2, "share of the newest step in the path", 0, 1, low_open=True),
         "unit_step": Setting(
@@ -123,33 +73,43 @@ class CLARA(Rule):
         ),
         "mu": Setting(
             None,
-            "squared path length at which the rate stays; null: the closed form; "
-            "table: the reference code's for its model sizes, else the closed form",
+            "squared path length at which the rate stays; null: a random walk's; "
+            "table: the reference code's for its model sizes, else a random walk's",
             low=0,
             high=1,
             low_open=True,
             words=("table",),
             optional=True,
         ),
+        "transient": Setting(
+            False,
+            "expect short paths, mu (1 - (1 - c)^(2 t)), in the first steps",
+            choices=(False, True),
+        ),
+        "lr_max": Setting(
+            None, "largest rate; null: no bound", low=0, low_open=True, optional=True
+        ),
         **ADAM_SETTINGS,
         **DECAY_SETTINGS,
+        **SCHEDULE_SETTINGS,
     }
     adapts = "rate"
     reference = (
         "Atamna, Maus, Kievelitz, Glasmachers, Cumulative Learning Rate Adaptation, "
         "2025, arXiv 2508.05408"
     )
+    defaults = "paper, but damping: calibrated here on digits and MNIST-1D"
     extra_memory = "1; 3 with base adam"
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)
         self._base = DIRECTIONS[str(settings["base"])](self)
+        self._rate = LearntRate(self)
         self._c = self.number("c")
         self._unit_step = bool(settings["unit_step"])
-        beta1, _ = cast("tuple[float, float]", settings["betas"])
-        self._closed_mu = stationary_mu(
-            self._c, beta1 if settings["base"] == "adam" else 0
-        )
+        self._transient = bool(settings["transient"])
+        betas = cast("tuple[float, float]", settings["betas"])
+        self._betas = betas if settings["base"] == "adam" else None
 
     @override
     @classmethod
@@ -160,12 +120,15 @@ class CLARA(Rule):
                 raise SettingProblem(
                     name, settings[name], "left out unless base is adam"
                 )
-        if settings.get("mu") == "table":
-            listed = adam and settings.get("c", 0.2) == 0.2
-            betas = settings.get("betas", (0.9, 0.999))
-            if not listed or not isinstance(betas, tuple) or betas[0] != 0.9:
-                rule = "null or a number unless base is adam, c 0.2 and beta1 0.9"
-                raise SettingProblem("mu", "table", rule)
+        betas = settings.get("betas", (0.9, 0.999))
+        beta1 = betas[0] if isinstance(betas, tuple) else None
+        listed = adam and settings.get("c", 0.2) == 0.2 and beta1 == 0.9
+        if settings.get("mu") == "table" and not listed:
+            rule = "null or a number unless base is adam, c 0.2 and beta1 0.9"
+            raise SettingProblem("mu", "table", rule)
+        if settings.get("damping") == "published_sigma" and adam and not listed:
+            rule = "something else with base adam unless c is 0.2 and beta1 0.9"
+            raise SettingProblem("damping", "published_sigma", rule)
 
     @override
     def init(self, w: Tensor, layout: Layout) -> State:
@@ -175,17 +138,18 @@ class CLARA(Rule):
             f"path.{i}": w.new_zeros((*w.shape[:-1], size))
             for i, size in enumerate(sizes)
         }
-        mu = self._mu(whole)
-        lr = self.number("lr").clone()
-        return {
+        mu = self._mu(sizes, whole)
+        state = {
             **self._base.init(w, layout),
             **paths,
+            **self._rate.init(),
             "mu": mu.clone(),
-            "damping": self._damping(mu).clone(),
-            "lr": lr,
-            "r": torch.full_like(lr, math.nan),
-            "rejected": torch.zeros_like(lr),
+            "damping": self._damping(mu, whole).clone(),
+            "r": torch.full_like(mu, math.nan),
         }
+        if self._transient:
+            state["forgotten"] = torch.ones_like(mu, dtype=torch.float64)
+        return state
 
     @override
     def update(
@@ -193,7 +157,7 @@ class CLARA(Rule):
     ) -> tuple[Tensor, State]:
         g = self._base.gradient(w, g, state)
         s, scale = self._base.step(w, g, state)
-        lr = state["lr"]
+        lr = self._rate.now(state)
         if not self._unit_step:
             w.addcmul_(s, -lr * scale)
         begin, squares = 0, []
@@ -207,34 +171,73 @@ class CLARA(Rule):
             squares.append(
                 torch.linalg.vector_norm(path, dim=-1, keepdim=True).square_()
             )
-        r = sum(squares[1:], squares[0]) / (len(squares) * state["mu"])
-        adapted = lr * torch.exp(state["damping"] * (r - 1))
-        finite = torch.isfinite(adapted)
-        state["lr"] = torch.where(finite, adapted, lr)
+        r = sum(squares[1:], squares[0]) / (len(squares) * self._expected(state))
+        adapted = state["lr"] * torch.exp(state["damping"] * (r - 1))
+        if self.given["lr_max"] is not None:
+            adapted = adapted.minimum(self.number("lr_max"))
         state["r"] = r
-        state["rejected"] += ~finite
+        self._rate.learn(state, adapted)
+        self._rate.advance(state)
         return w, state
 
     @override
     def observe(self, state: State) -> dict[str, Tensor]:
-        return {name: state[name] for name in ("lr", "r", "rejected")}
+        return {
+            "lr": self._rate.now(state),
+            "r": state["r"],
+            "rejected": state["rejected"],
+        }
 
-    def _mu(self, parameters: int) -> Tensor:
+    def _expected(self, state: State) -> Tensor:
+        """Return the squared path length of a random walk at this step."""
+        if not self._transient:
+            return state["mu"]
+        forgotten = state["forgotten"].mul_((1 - self._c.double()).square())
+        return state["mu"] * (1 - forgotten).to(self._c.dtype)
+
+    def _mu(self, sizes: list[int], whole: int) -> Tensor:
         mu = self.given["mu"]
         if isinstance(mu, Tensor):
             return mu
-        if mu == "table" and parameters in MU_TABLE:
-            return torch.full_like(self._closed_mu, MU_TABLE[parameters])
-        return self._closed_mu
+        if mu == "table" and whole in MU_TABLE:
+            return torch.full_like(self._c, MU_TABLE[whole])
+        closed = stationary_mu(self._c, self._betas[0] if self._betas else 0)
+        small = [size for size in sizes if size < SMALL]
+        if self._betas is None or not small:
+            return closed
+        betas = self._betas
+        walks = {
+            (size, c): find_walk(size, c, betas).mu
+            for size in set(small)
+            for c in set(_values(self._c))
+        }
+        simulated = [sum(walks[size, c] for size in small) for c in _values(self._c)]
+        large = (len(sizes) - len(small)) * closed
+        return (large + _like(simulated, self._c)) / len(sizes)
 
-    def _damping(self, mu: Tensor) -> Tensor:
+    def _damping(self, mu: Tensor, whole: int) -> Tensor:
         damping = self.given["damping"]
         if isinstance(damping, Tensor):
             return damping
-        return auto_damping(mu, self.run.steps, self._unit_step)
+        if damping == "auto":
+            return auto_damping(mu, self.run.steps, self._unit_step)
+        published = damping == "published_sigma"
+        sigmas = [
+            reference_sigma(whole, c, self._betas, published) for c in _values(self._c)
+        ]
+        return 2 * _like(sigmas, self._c)
 
 
 def _paths(state: State) -> list[Tensor]:
     """Return the paths in the model's order, whatever order a checkpoint has."""
     names = takewhile(lambda name: name in state, (f"path.{i}" for i in count()))
     return [state[name] for name in names]
+
+
+def _values(c: Tensor) -> list[float]:
+    """Return a setting of the lanes as numbers, whatever precision it was kept in."""
+    return [float(f"{value:.6g}") for value in c.flatten().tolist()]
+
+
+def _like(values: list[float], c: Tensor) -> Tensor:
+    return c.new_tensor(values).reshape(c.shape)

@@ -68,7 +68,8 @@ class SettingProblem(ValueError):
 class Setting:
     """One setting of a rule: its default and what it may be.
 
-    It is a number (or a tuple of numbers, with `length`) unless it has `choices`.
+    It is a number (or a tuple of numbers, with `length` or `several`) unless it has
+    `choices`.
 
     Args:
         default: Value where the study names none.
@@ -83,6 +84,7 @@ class Setting:
         shared: Whether lanes of a pack must agree on it; numbers usually differ.
         length: Number of entries of a tuple of numbers, which lanes of a pack share;
             None for a single value.
+        several: Whether it is a tuple of one number or more, which lanes share.
         optional: Whether None (YAML: null) is allowed and means "by the rule".
     """
 
@@ -97,6 +99,7 @@ class Setting:
     integer: bool = False
     shared: bool = False
     length: int | None = None
+    several: bool = False
     optional: bool = False
 
     @property
@@ -117,6 +120,8 @@ class Setting:
         noun = "an integer" if self.integer else "a number"
         if self.length is not None:
             noun = f"a list of {self.length} numbers"
+        elif self.several:
+            noun = "a list of numbers, each"
         bounds = []
         if self.low is not None:
             bounds.append(f"{'>' if self.low_open else '>='} {self.low:g}")
@@ -133,11 +138,11 @@ class Setting:
             return any(type(value) is type(c) and value == c for c in self.choices)
         if isinstance(value, str):
             return value in self.words
-        if self.length is None:
+        if self.length is None and not self.several:
             return self._within(value)
-        if not isinstance(value, tuple) or len(value) != self.length:
+        if not isinstance(value, tuple) or len(value) != (self.length or len(value)):
             return False
-        return all(map(self._within, value))
+        return bool(value) and all(map(self._within, value))
 
     def per_lane(self, value: Value) -> bool:
         """Return whether lanes of one pack may have other numbers than this value."""

@@ -47,7 +47,12 @@ def test_defaults_are_allowed_and_documented(name):
         ("adam", "betas", [0.9], "a list of 2 numbers >= 0 and < 1"),
         ("adam", "betas", [0.9, 1.0], "a list of 2 numbers >= 0 and < 1"),
         ("adam", "betas", [[0.9], 0.9], "a list of 2 numbers >= 0 and < 1"),
-        ("clara", "damping", "slow", "a number >= 0 or 'auto'"),
+        (
+            "clara",
+            "damping",
+            "slow",
+            "a number >= 0, 'auto', 'sigma' or 'published_sigma'",
+        ),
         ("clara", "mu", 0, "a number > 0 and <= 1, 'table' or null"),
         ("tlr", "every", 2.5, "an integer >= 1"),
         ("tlr", "every", 0, "an integer >= 1"),
