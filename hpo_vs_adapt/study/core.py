@@ -20,8 +20,15 @@ from hpo_vs_adapt.study.parts import (
     WorkloadEntry,
 )
 from hpo_vs_adapt.study.portfolios import build_portfolio
+from hpo_vs_adapt.study.published import (
+    Planned,
+    Published,
+    build_published,
+    stated_settings,
+)
 from hpo_vs_adapt.study.schema import StudySchema, given
 from hpo_vs_adapt.study.shape import check_shape
+from hpo_vs_adapt.study.smoke import merge_smoke
 from hpo_vs_adapt.study.sweeps import Built, build_sweep, check_overlaps
 from hpo_vs_adapt.study.text import parse, read_text
 from hpo_vs_adapt.study.workloads import build_workload
@@ -46,6 +53,8 @@ class Study:
         source: The file it was read from, or None.
         text: The YAML as read.
         base: Folder that relative references of rules and workloads start at.
+        published: Published values to hold the results against, or None.
+        smoke: Whether this is the study's smoke run, not the study itself.
     """
 
     name: str
@@ -59,37 +68,64 @@ class Study:
     source: Path | None
     text: str
     base: Path = Path()
+    published: Published | None = None
+    smoke: bool = False
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> Study:
+    def from_yaml(cls, path: str | Path, *, smoke: bool = False) -> Study:
         """Return the study in a YAML file.
+
+        Args:
+            path: The file.
+            smoke: Whether to return its smoke run instead.
 
         Raises:
             StudyError: With everything that is wrong, in one message.
         """
         path = Path(path)
         text = read_text(path)
-        return _build(parse(text, path), path.parent, path, text)
+        return _read(parse(text, path), path.parent, path, text, smoke)
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any], base: str | Path = Path()) -> Study:
+    def from_dict(
+        cls,
+        mapping: Mapping[str, Any],
+        base: str | Path = Path(),
+        *,
+        smoke: bool = False,
+    ) -> Study:
         """Return the study in a mapping with the keys of a study file.
 
         Args:
             mapping: What the file would hold.
             base: Folder that relative references of rules and workloads start at.
+            smoke: Whether to return its smoke run instead.
 
         Raises:
             StudyError: With everything that is wrong, in one message.
         """
-        text = yaml.safe_dump(_plain(mapping), sort_keys=False, allow_unicode=True)
-        return _build(mapping, Path(base), None, text)
+        return _read(mapping, Path(base), None, _as_text(mapping), smoke)
+
+
+def _read(
+    data: Mapping[str, Any], base: Path, source: Path | None, text: str, smoke: bool
+) -> Study:
+    schema = check_shape(data, source)
+    if smoke or schema.smoke is not None:
+        merged = merge_smoke(data, schema, source)
+        less = check_shape(merged, source)  # mistakes show before a smoke run is made
+        if smoke:
+            return _build(less, base, source, _as_text(merged), smoke=True)
+    return _build(schema, base, source, text, smoke=False)
+
+
+def _as_text(mapping: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(_plain(mapping), sort_keys=False, allow_unicode=True)
 
 
 def _build(
-    data: Mapping[str, Any], base: Path, source: Path | None, text: str
+    schema: StudySchema, base: Path, source: Path | None, text: str, *, smoke: bool
 ) -> Study:
-    schema = check_shape(data, source)
     problems = Problems()
     _check_lists(schema, problems)
     entries = [
@@ -116,6 +152,16 @@ def _build(
     _check_distinct("workloads", "label", labels, problems)
     _check_distinct("arms", "name", [one.name for one in schema.arms], problems)
     reference = _reference(schema, problems)
+    published = None
+    if schema.published is not None:
+        known = {name: pair and pair[1] for name, pair in named.items()}
+        planned = Planned(
+            [label for label in labels if label is not None],
+            {**portfolios, **known},
+            stated_settings(arms, sweeps),
+            smoke,
+        )
+        published = build_published(schema.published, base, planned, problems)
     problems.check(source)
     return Study(
         name=schema.name,
@@ -129,6 +175,8 @@ def _build(
         source=source,
         text=text,
         base=base,
+        published=published,
+        smoke=smoke,
     )
 
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["as_count", "as_flag", "as_name", "as_number", "as_text", "numeric"]
+__all__ = [
+    "as_count",
+    "as_flag",
+    "as_name",
+    "as_number",
+    "as_table",
+    "as_text",
+    "numeric",
+]
 
 
 def numeric(value: object) -> int | float | None:
@@ -72,6 +80,16 @@ def as_text(value: Any) -> str:
             "text that is not empty (in quotes, if it looks like a number)"
         )
     return value
+
+
+def as_table(value: Any) -> str | tuple[Mapping[str, Any], ...]:
+    """Return `value` if it can be a path, or rows as mappings."""
+    if isinstance(value, str) and value.strip():
+        return value
+    listed = isinstance(value, (list, tuple)) and len(value) > 0
+    if not listed or not all(isinstance(row, Mapping) for row in value):
+        raise ValueError("a CSV file beside the study, or a list of rows")
+    return tuple(value)
 
 
 def as_name(value: Any) -> str:

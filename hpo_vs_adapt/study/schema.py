@@ -16,7 +16,9 @@ from hpo_vs_adapt.study import fields
 
 __all__ = [
     "ArmSchema",
+    "PublishedSchema",
     "RangeSchema",
+    "SmokeSchema",
     "SpaceSchema",
     "StudySchema",
     "SweepSchema",
@@ -70,6 +72,14 @@ def _shape(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return "<mapping>"
     return "<list>" if isinstance(value, (list, tuple)) else None
+
+
+def _names_or_changes(value: Any) -> Any:
+    """Read a list of names as the mapping without changes it is short for."""
+    if not isinstance(value, (list, tuple, Mapping)):
+        return value
+    changes = value if isinstance(value, Mapping) else dict.fromkeys(map(str, value))
+    return {name: {} if change is None else change for name, change in changes.items()}
 
 
 Name = Annotated[str, _by(fields.as_name)]
@@ -211,6 +221,55 @@ class ResourcesSchema(_Schema):
     ] = None
 
 
+class SelectSchema(_Schema):
+    """Which of several trials stand for a published value."""
+
+    over: Text
+    by: Literal["test", "validation"]
+
+
+class BesideSchema(_Schema):
+    """Results of other workloads, in a second column."""
+
+    workloads: dict[str, Name]
+    by: Literal["test", "validation"]
+
+
+class PublishedSchema(_Schema):
+    """Published values to hold the study against."""
+
+    source: Text
+    table: Annotated[Any, _by(fields.as_table)]
+    statistic: Literal[
+        "final_test_metric",
+        "final_validation_metric",
+        "final_validation_loss",
+        "final_train_loss",
+        "best_validation_metric",
+        "best_validation_loss",
+        "test_metric_at_best",
+    ]
+    percent: Flag | None = None
+    select: SelectSchema | None = None
+    beside: BesideSchema | None = None
+    diverged: Finite | None = None
+
+
+Changes = Annotated[
+    dict[str, dict[str, Any]] | None, BeforeValidator(_names_or_changes)
+]
+
+
+class SmokeSchema(_Schema):
+    """What a smoke run changes of the study."""
+
+    seeds: tuple[Count, ...] | None = None
+    budget: BudgetSchema | None = None
+    workloads: Changes = None
+    arms: Changes = None
+    sensitivity: tuple[dict[str, Any], ...] | None = None
+
+
 class StudySchema(_Schema):
     """A study file."""
 
@@ -222,6 +281,8 @@ class StudySchema(_Schema):
     sensitivity: tuple[SweepSchema, ...] | None = None
     storage: StorageSchema | None = None
     resources: ResourcesSchema | None = None
+    published: PublishedSchema | None = None
+    smoke: SmokeSchema | None = None
 
 
 def given(schema: BaseModel | None) -> dict[str, Any]:

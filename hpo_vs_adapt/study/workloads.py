@@ -12,7 +12,7 @@ from hpo_vs_adapt.study.schema import WorkloadSchema
 if TYPE_CHECKING:
     from hpo_vs_adapt.workloads.base import Metric, Workload
 
-__all__ = ["build_workload"]
+__all__ = ["build_workload", "label_of"]
 
 
 def build_workload(
@@ -50,7 +50,7 @@ def _entry(schema: WorkloadSchema, path: str, workload: Workload) -> WorkloadEnt
             rule = "a positive integer (steps) or {epochs: a number > 0}"
             raise must(f"{path}.evaluate_every", rule, interval.model_dump())
     return WorkloadEntry(
-        name=schema.label or _label(schema.name),
+        name=schema.label or label_of(schema.name),
         reference=schema.name,
         target=float(target),
         epochs=float(
@@ -66,8 +66,11 @@ def _entry(schema: WorkloadSchema, path: str, workload: Workload) -> WorkloadEnt
     )
 
 
-def _label(reference: str) -> str:
-    """Return the name after the colon of a reference, or the known name."""
+def label_of(reference: str) -> str:
+    """Return a workload's label where the study gives none.
+
+    It is the name after the colon of a reference, or the known name.
+    """
     return PurePath(reference.rpartition(":")[2]).name
 
 
