@@ -7,9 +7,10 @@ interrupted.
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # help texts and mistakes in a study file show at once.
 
 __all__ = ["app", "main"]
+
+_T = TypeVar("_T")
 
 app = typer.Typer(
     name="hpo-vs-adapt",
@@ -176,18 +179,42 @@ def dashboard(
 
 
 @app.command("list")
-def list_(kind: Annotated[Kind, typer.Argument(show_default=False)]) -> None:
+def list_(
+    kind: Annotated[Kind, typer.Argument(show_default=False)],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these.", show_default=False)
+    ] = None,
+) -> None:
     """Show what a study can name, with settings and defaults."""
     from hpo_vs_adapt.views import rules_view, workloads_view
 
-    if kind is Kind.WORKLOADS:
-        from hpo_vs_adapt.workloads import WORKLOADS
+    with reporting(verbose=False):
+        if kind is Kind.WORKLOADS:
+            from hpo_vs_adapt.workloads import WORKLOADS
 
-        make_console().print(workloads_view(WORKLOADS))
-    else:
-        from hpo_vs_adapt.optim import RULES
+            view = workloads_view(_only(names, WORKLOADS, "workload"))
+        else:
+            from hpo_vs_adapt.optim import RULES
 
-        make_console().print(rules_view(RULES))
+            view = rules_view(_only(names, RULES, "rule"))
+    make_console().print(view)
+
+
+def _only(
+    names: Sequence[str] | None, known: Mapping[str, _T], kind: str
+) -> Mapping[str, _T]:
+    """Return what is asked for by name, or everything.
+
+    Raises:
+        ReferenceProblem: If there is no such name.
+    """
+    from hpo_vs_adapt.reference_problem import ReferenceProblem, nearest
+
+    for name in names or ():
+        if name not in known:
+            hint = nearest(name, list(known)) or f"; known are {', '.join(known)}."
+            raise ReferenceProblem(f"Unknown {kind} `{name}`{hint}")
+    return {name: known[name] for name in names} if names else known
 
 
 def _train(study: Study, address: str | None, verbose: bool) -> Results:

@@ -149,6 +149,7 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
         facts = (
             f"reference: {rule.reference}\n"
             f"adapts: {rule.adapts}\n"
+            f"defaults from: {rule.defaults}\n"
             f"extra gradients a step: {rule.extra_gradients}\n"
             f"extra copies of the parameters: {rule.extra_memory}"
         )

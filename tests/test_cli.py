@@ -122,10 +122,22 @@ def test_the_rules_are_listed_with_settings_defaults_and_sources():
     for name, rule in RULES.items():
         assert name in words
         assert " ".join(rule.reference.split()) in words
+        assert f"defaults from: {rule.defaults}" in words
+        assert f"adapts: {rule.adapts}" in words
         for setting, known in rule.settings.items():
             assert f"{setting} " in words
             assert known.doc in words
     assert "[0.9, 0.999]" in words
+
+
+def test_a_list_can_be_cut_to_some_names_and_a_wrong_one_is_said_to_be():
+    result = call("list", "rules", "tlr", "adam")
+    assert result.exit_code == 0
+    names = [line for line in result.output.splitlines() if line in RULES]
+    assert names == ["tlr", "adam"]
+    result = call("list", "workloads", "digit_mlp")
+    assert result.exit_code == 2
+    assert result.stderr == "Unknown workload `digit_mlp`; did you mean `digits_mlp`?\n"
 
 
 def test_the_workloads_are_listed_with_sizes_targets_and_budgets():
