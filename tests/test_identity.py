@@ -178,7 +178,9 @@ def test_what_is_built_in_depends_on_its_own_family_alone(cls):
     family = cls.__module__.rpartition(".")[0]
     assert cls.__module__ in names
     assert f"{family}.base" in names
-    assert all(name.startswith(f"{family}.") for name in names)
+    # CLARA's simulated walks are seeded, and kept in files that appear whole.
+    shared = {"hpo_vs_adapt.seeds", "hpo_vs_adapt.partial_files"}
+    assert all(name.startswith(f"{family}.") for name in names - shared)
 
 
 def test_no_rule_depends_on_another_adaptive_one():

@@ -20,9 +20,14 @@ def _lanes(workload: str, rule: str = "sgd", **more: object) -> list[TrialSpec]:
     """Return five lanes, with seeds of their own where the workload allows it."""
     shared = "cnn" in workload and "fashion" in workload  # dropout: one seed a pack
     return [
-        trial(workload, rule, seed=0 if shared else n % 3, lr=lr, **more)
+        trial(workload, rule, 0 if shared else n % 3, **_rate(rule, lr), **more)
         for n, lr in enumerate(RATES)
     ]
+
+
+def _rate(rule: str, lr: float) -> dict[str, float]:
+    """Return the rate as a setting, for rules that have one."""
+    return {"lr": lr} if "lr" in RULES[rule].settings else {}
 
 
 def _same_curves(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -216,7 +221,10 @@ def test_a_lane_stops_at_its_target_and_costs_nothing_more():
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("workload", ["digits_mlp", "fashion_mnist_cnn"])
 def test_a_restored_pack_goes_on_bit_for_bit(workload, rule, tmp_path):
-    specs = [trial(workload, rule, lr=lr, steps=6, every=2) for lr in (1e-2, 1e-3)]
+    specs = [
+        trial(workload, rule, steps=6, every=2, **_rate(rule, lr))
+        for lr in (1e-2, 1e-3)
+    ]
     straight = run(make_pack(specs))
     first = make_pack(specs)
     first.advance()

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hpo_vs_adapt.optim.adagrad_norm import AdaGradNorm
 from hpo_vs_adapt.optim.base import Rule, build_rule, check_settings
 from hpo_vs_adapt.optim.clara import CLARA
+from hpo_vs_adapt.optim.dowg import DoWG
 from hpo_vs_adapt.optim.fixed import SGD, Adam, AdamW
+from hpo_vs_adapt.optim.gala import GALA
+from hpo_vs_adapt.optim.hypergradient import Hypergradient
+from hpo_vs_adapt.optim.line_search import SLS
+from hpo_vs_adapt.optim.polyak import SPS
 from hpo_vs_adapt.optim.settings import Setting, SettingProblem, coerce_setting
 from hpo_vs_adapt.optim.tlr import TLR
 
@@ -24,7 +30,13 @@ RULES: Mapping[str, type[Rule]] = {
     "sgd": SGD,
     "adam": Adam,
     "adamw": AdamW,
+    "gala": GALA,
     "clara": CLARA,
     "tlr": TLR,
+    "hypergradient": Hypergradient,
+    "dowg": DoWG,
+    "adagrad_norm": AdaGradNorm,
+    "sls": SLS,
+    "sps": SPS,
 }
 """The rules that come with the package; others are named ``package.module:Name``."""

@@ -84,6 +84,7 @@ class SGD(_Fixed):
         **SCHEDULE_SETTINGS,
     }
     reference = "Robbins & Monro, A stochastic approximation method, 1951"
+    defaults = "library (torch)"
     extra_memory = "0, 1 with momentum"
 
     @override
@@ -101,6 +102,7 @@ class Adam(_Fixed):
         **SCHEDULE_SETTINGS,
     }
     reference = "Kingma & Ba, Adam, ICLR 2015"
+    defaults = "paper"
     extra_memory = "2"
 
     @override
@@ -119,6 +121,7 @@ class AdamW(_Fixed):
         **SCHEDULE_SETTINGS,
     }
     reference = "Loshchilov & Hutter, Decoupled weight decay, ICLR 2019"
+    defaults = "library (torch)"
     extra_memory = "2"
 
     @override
