@@ -53,6 +53,14 @@ Out = Annotated[
         show_default="reports/NAME OF THE STUDY",
     ),
 ]
+Smoke = Annotated[
+    bool,
+    typer.Option(
+        "--smoke",
+        help="Take the study's smaller settings, to see that it works; the name and "
+        "the report get `-smoke` behind them.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Show what libraries print, and tracebacks.")
 ]
@@ -100,6 +108,7 @@ def run(
         ),
     ] = None,
     out: Out = None,
+    smoke: Smoke = False,
     verbose: Verbose = False,
 ) -> None:
     """Train what is missing of a study, then write the report.
@@ -108,7 +117,7 @@ def run(
     disk; the same command goes on from there.
     """
     with reporting(verbose):
-        loaded = Study.from_yaml(study)
+        loaded = Study.from_yaml(study, smoke=smoke)
         results = _train(loaded, address, verbose)
         crashed = _show_results(results, out)
     if crashed:
@@ -116,10 +125,10 @@ def run(
 
 
 @app.command()
-def plan(study: StudyFile, verbose: Verbose = False) -> None:
+def plan(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> None:
     """Show what a run would train, and about how much that costs; train nothing."""
     with reporting(verbose):
-        loaded = Study.from_yaml(study)
+        loaded = Study.from_yaml(study, smoke=smoke)
         from hpo_vs_adapt.run import plan_study
         from hpo_vs_adapt.views import plan_view
 
@@ -127,10 +136,10 @@ def plan(study: StudyFile, verbose: Verbose = False) -> None:
 
 
 @app.command()
-def status(study: StudyFile, verbose: Verbose = False) -> None:
+def status(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> None:
     """Show what is done, running, missing and failed; train nothing."""
     with reporting(verbose):
-        loaded = Study.from_yaml(study)
+        loaded = Study.from_yaml(study, smoke=smoke)
         from hpo_vs_adapt.optuna_studies import running_trials
         from hpo_vs_adapt.run import load_results
         from hpo_vs_adapt.views import status_view
@@ -142,10 +151,15 @@ def status(study: StudyFile, verbose: Verbose = False) -> None:
 
 
 @app.command()
-def report(study: StudyFile, out: Out = None, verbose: Verbose = False) -> None:
+def report(
+    study: StudyFile,
+    out: Out = None,
+    smoke: Smoke = False,
+    verbose: Verbose = False,
+) -> None:
     """Write the report from the trials that are on disk, also while a run goes on."""
     with reporting(verbose):
-        loaded = Study.from_yaml(study)
+        loaded = Study.from_yaml(study, smoke=smoke)
         from hpo_vs_adapt.run import load_results
 
         crashed = _show_results(load_results(loaded), out)

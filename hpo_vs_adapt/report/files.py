@@ -51,7 +51,9 @@ def write_report(results: Results, directory: Path) -> Path:
 def _parts(tables: Tables, drawings: list[Drawing]) -> Iterator[tuple[str, str]]:
     for field in dataclasses.fields(tables):
         table = getattr(tables, field.name)
-        yield f"tables/{field.name}.csv", table.to_csv(index=False, lineterminator="\n")
+        if table is not None:
+            text = table.to_csv(index=False, lineterminator="\n")
+            yield f"tables/{field.name}.csv", text
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
 

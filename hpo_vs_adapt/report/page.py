@@ -14,6 +14,7 @@ from matplotlib.markers import MarkerStyle
 
 from hpo_vs_adapt.report import wording
 from hpo_vs_adapt.report.asides import make_asides
+from hpo_vs_adapt.report.comparison import Comparison, make_comparison
 from hpo_vs_adapt.report.gallery import Drawing
 from hpo_vs_adapt.report.looks import ARM_COLOURS, Look, looks_of
 from hpo_vs_adapt.report.rows import rows_of
@@ -21,7 +22,7 @@ from hpo_vs_adapt.report.svg import inline_svg
 from hpo_vs_adapt.report.tables import Tables, crashed_trials, missing_trials
 from hpo_vs_adapt.report.verdict import SURE, Verdict, goal
 from hpo_vs_adapt.results import Results
-from hpo_vs_adapt.study import WorkloadEntry
+from hpo_vs_adapt.study import Study, WorkloadEntry
 
 __all__ = ["render_page"]
 
@@ -96,11 +97,18 @@ def render_page(
             planned=int(tables.progress["planned"].sum()),
             crashed=_crashed(results.records),
             asides=make_asides(study),
+            comparison=_comparison(study, tables),
             provenance=results.provenance,
             colours=list(enumerate(ARM_COLOURS)),
             counted=wording.counted,
         )
     )
+
+
+def _comparison(study: Study, tables: Tables) -> Comparison | None:
+    if study.published is None or tables.published is None:
+        return None
+    return make_comparison(study.published, tables.published)
 
 
 def _environment() -> jinja2.Environment:

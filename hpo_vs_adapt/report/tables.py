@@ -10,6 +10,7 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics import arm_bills, reference_ratios, sweep_table
 from hpo_vs_adapt.report.curves import make_race, make_rates, make_training
+from hpo_vs_adapt.report.published import compare_published
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.trials import EndReason
 
@@ -54,6 +55,8 @@ class Tables:
         sensitivity: See `metrics.sweep_table`.
         progress: Planned and finished trials, see `Results.progress`.
         trials: One row a trial, its settings as JSON.
+        published: See `published.compare_published`; None where the study names no
+            published values.
     """
 
     bills: pd.DataFrame
@@ -63,10 +66,12 @@ class Tables:
     sensitivity: pd.DataFrame
     progress: pd.DataFrame
     trials: pd.DataFrame
+    published: pd.DataFrame | None = None
 
 
 def make_tables(results: Results) -> Tables:
     """Return all tables of a report."""
+    published = results.study.published
     return Tables(
         bills=make_bills(results),
         race=make_race(results),
@@ -75,6 +80,7 @@ def make_tables(results: Results) -> Tables:
         sensitivity=sweep_table(results.records),
         progress=results.progress,
         trials=_trials(results.records),
+        published=None if published is None else compare_published(results, published),
     )
 
 
