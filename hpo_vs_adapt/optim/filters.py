@@ -1,0 +1,200 @@
+"""Momentum filters side by side: one buffer a candidate, all fed the same gradients.
+
+The weights move along one candidate's buffer; the alignment of each buffer with a
+gradient says which. Work goes block by block, so that a block's gradient and buffers
+come from memory once for all that is done with them.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import count, pairwise, takewhile
+from typing import TypeAlias, cast
+
+import torch
+from torch import Tensor
+
+from hpo_vs_adapt.optim.base import Layout, Rule, State
+from hpo_vs_adapt.optim.directions import SGDDirection
+
+__all__ = ["Blocks", "Filters", "cut_pieces", "inner_products"]
+
+# Entries of a lane in a block: few calls, and all its buffers stay in the cache. It
+# must not depend on the number of lanes: other blocks, other rounding.
+_BLOCK = 1 << 16
+
+Blocks: TypeAlias = Sequence[tuple[slice, slice]]
+"""Where the blocks of a piece lie: in the piece, and in the whole vector."""
+
+
+class Filters(ABC):
+    """Buffers of the candidates, cut into pieces: the model's tensors, or the whole.
+
+    The state has `buffer_j.i` for candidate `j` and piece `i`, `(..., size)`, and
+    `power_j`, which is `m_j^t` after `t` steps, `(..., 1)`.
+
+    Args:
+        rule: A rule with `DECAY_SETTINGS` and the settings `candidates`, `norm`,
+            `exclude_current` and `lr_modulation`; for Adam also `beta2` and `eps`.
+        momenta: The candidates that have a buffer.
+    """
+
+    coupled = True  # weight decay is part of the gradient (L2), not of the step
+
+    def __init__(self, rule: Rule, momenta: Sequence[float]) -> None:
+        self.momenta = momenta
+        self._norm = rule.given["norm"]
+        self._exclude_current = bool(rule.given["exclude_current"])
+        self._decay = SGDDirection(rule)
+        first, *_ = cast("tuple[float, ...]", rule.given["candidates"])
+        modulated = bool(rule.given["lr_modulation"])
+        like = rule.number("weight_decay")
+        self._momenta = like.new_tensor(momenta)
+        self._factors = like.new_tensor(
+            [self._size(first) / self._size(m) if modulated else 1.0 for m in momenta]
+        )
+
+    def init(self, w: Tensor, layout: Layout, pieces: Sequence[int]) -> State:
+        """Return the filters' part of the state.
+
+        Args:
+            w: Weights, shape `(..., P)`.
+            layout: The model's.
+            pieces: Sizes of the pieces, which sum to `P`.
+        """
+        candidates = range(len(self.momenta))
+        buffers = {
+            f"buffer_{j}.{i}": w.new_zeros((*w.shape[:-1], size))
+            for j in candidates
+            for i, size in enumerate(pieces)
+        }
+        # Powers are multiplied up in float64: 1 - 0.999 has 4 digits in float32.
+        one = torch.ones_like(w[..., :1], dtype=torch.float64)
+        powers = {f"power_{j}": one.clone() for j in candidates}
+        return {**self._decay.init(w, layout), **buffers, **powers}
+
+    def gradient(self, w: Tensor, g: Tensor, state: State) -> Tensor:
+        """Return the gradient of what is minimised: coupled decay added, in place."""
+        return self._decay.gradient(w, g, state) if self.coupled else g
+
+    def refresh(self, g: Tensor, against: Tensor | None, state: State) -> list[Tensor]:
+        """Feed a gradient to all buffers and return the candidates' scores.
+
+        Args:
+            g: What `gradient` returned, shape `(..., P)`; may be overwritten.
+            against: Gradient that the buffers are compared with; None: no scores.
+            state: The rule's state.
+
+        Returns:
+            For each piece, shape `(..., candidates)`; none without `against`.
+        """
+        for j, momentum in enumerate(self.momenta):
+            state[f"power_{j}"].mul_(momentum)
+        scores = []
+        for i, blocks in enumerate(cut_pieces(state)):
+            dots = self._feed(g, against, state, i, blocks)
+            if dots is not None:
+                scores.append(dots * self._inverse_norms(state, dots))
+        return scores
+
+    def move(
+        self, w: Tensor, g: Tensor, state: State, lr: Tensor, choice: Tensor
+    ) -> None:
+        """Move the weights, in place, along the buffers of the chosen candidates.
+
+        Args:
+            w: Weights, shape `(..., P)`.
+            g: As `refresh` left it.
+            state: The rule's state.
+            lr: Rate before its modulation, shape `(..., 1)`.
+            choice: Chosen candidates, shape `(..., pieces)`, or `(..., 1)` for all.
+        """
+        pieces = cut_pieces(state)
+        rates = lr * self._factors[choice]
+        choice = choice.expand(*choice.shape[:-1], len(pieces))
+        rates = rates.expand(*choice.shape)
+        for i, blocks in enumerate(pieces):
+            only = choice[..., i : i + 1]
+            # As arithmetic: `torch.where` with a mask `(..., 1)` is four times slower.
+            chosen = [(only == j).to(w.dtype) for j in range(len(self.momenta))]
+            self._move(w, g, state, rates[..., i : i + 1], chosen, i, blocks)
+
+    def momentum(self, choice: Tensor) -> Tensor:
+        """Return the momenta of chosen candidates, shape of `choice`."""
+        return self._momenta[choice]
+
+    def factor(self, choice: Tensor) -> Tensor:
+        """Return by how much modulation multiplies the rate, shape of `choice`."""
+        return self._factors[choice]
+
+    @abstractmethod
+    def _feed(
+        self, g: Tensor, against: Tensor | None, state: State, i: int, blocks: Blocks
+    ) -> Tensor | None:
+        """Feed piece `i`; return its inner products, shape `(..., candidates)`."""
+
+    @abstractmethod
+    def _move(
+        self,
+        w: Tensor,
+        g: Tensor,
+        state: State,
+        lr: Tensor,
+        chosen: Sequence[Tensor],
+        i: int,
+        blocks: Blocks,
+    ) -> None:
+        """Move piece `i` along the buffers whose entry in `chosen` is 1, not 0."""
+
+    @abstractmethod
+    def _size(self, momentum: float) -> float:
+        """Return the norm of the filter that the weights move along."""
+
+    def _inverse_norms(self, state: State, dots: Tensor) -> Tensor:
+        """Return one over the norms of the filters `m_j^k`, `(..., candidates)`."""
+        squares = [1 - momentum * momentum for momentum in self.momenta]
+        if self._norm != "exact":
+            return dots.new_tensor([math.sqrt(square) for square in squares])
+        # sum_{k < t} m^(2 k) = (1 - m^(2 t)) / (1 - m^2)
+        exact = [
+            square / (1 - state[f"power_{j}"].square())
+            for j, square in enumerate(squares)
+        ]
+        return torch.cat(exact, -1).sqrt_().to(dots.dtype)
+
+    def _buffers(self, state: State, i: int, inner: slice) -> list[Tensor]:
+        return [state[f"buffer_{j}.{i}"][..., inner] for j in range(len(self.momenta))]
+
+    def _old_dots(self, buffers: Sequence[Tensor], against: Tensor) -> Tensor:
+        """Return `m_j <b_j, against>`: the inner products without the newest step."""
+        return inner_products(buffers, against) * self._momenta
+
+
+def cut_pieces(state: State) -> list[Blocks]:
+    """Return the blocks of each piece, whatever order a checkpoint has."""
+    names = takewhile(lambda name: name in state, (f"buffer_0.{i}" for i in count()))
+    pieces: list[Blocks] = []
+    begin = 0
+    for name in names:
+        size = state[name].shape[-1]
+        cuts = [*range(0, size, _BLOCK), size]
+        pieces.append(
+            [
+                (slice(low, high), slice(begin + low, begin + high))
+                for low, high in pairwise(cuts)
+            ]
+        )
+        begin += size
+    return pieces
+
+
+def inner_products(buffers: Sequence[Tensor], against: Tensor) -> Tensor:
+    """Return the inner product of each buffer, shape `(..., buffers)`.
+
+    A product and a sum round alike for any number of lanes; `matmul`, `einsum` and
+    BLAS do not.
+    """
+    products = [(buffer * against).sum(-1, keepdim=True) for buffer in buffers]
+    return torch.cat(products, -1)
