@@ -1,0 +1,281 @@
+"""Optimizers of libraries as rules: each lane of a pack steps its own instance."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from typing_extensions import override
+
+from hpo_vs_adapt.optim.base import (
+    Layout,
+    Oracle,
+    Rule,
+    Run,
+    Stacked,
+    State,
+)
+from hpo_vs_adapt.optim.declarations import Declaration
+from hpo_vs_adapt.optim.guests import Guest, MakeOptimizers, Point
+from hpo_vs_adapt.optim.isolation import isolated, seed_everything
+from hpo_vs_adapt.optim.lane_settings import Arguments, settings_by_lane
+from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS, Schedule
+from hpo_vs_adapt.optim.snapshots import stack_bytes, unstack_bytes
+
+if TYPE_CHECKING:
+    from hpo_vs_adapt.trials import Value
+
+__all__ = ["External"]
+
+_GAMMA = 8.0  # of the averaging
+
+
+class _Live(State):
+    """A state that also holds what is no tensor: the optimizers, one entry a lane."""
+
+    def __init__(self, tensors: State, guests: list[Guest]) -> None:
+        super().__init__(tensors)
+        self.guests = guests
+
+
+class External(Rule):
+    """A rule that is an optimizer of a library.
+
+    Gradients come from the pack; each lane has an instance of its own, so that no lane
+    sees another. A step whose gradient is zero or not finite (or whose loss is not,
+    where the optimizer uses it) is not handed on but skipped and counted: libraries
+    divide by it, or never recover. All parameters are one group, since some libraries
+    read the first group's rate alone, and all have a gradient, since some fail without.
+
+    A schedule multiplies the group's `lr`, which always is that of the coming step.
+    Iterates are averaged by polynomial decay (Shamir & Zhang, ICML 2013), as the DoG
+    paper does: `average <- (1 - c) average + c w`, `c = 9 / (t + 8)` at step `t` from
+    1.
+
+    The state has `step` and `skipped`, `(..., 1)`; with averaging `average`, `(..., P)`
+    and with random numbers `stream`, `(..., 1)`. In a checkpoint the optimizers are
+    `snapshot`, uint8 of shape `(..., bytes)`, and `snapshot_bytes`, `(..., 1)`.
+
+    A subclass states `declares` and `source`, and overrides what differs: `arguments`,
+    `make`, `rate`.
+    """
+
+    declares: ClassVar[Declaration]
+    source: ClassVar[str]  # of the optimizer, as "module:Class"
+    install: ClassVar[str] = ""  # what pip installs it from
+    fixed: ClassVar[Mapping[str, Value]] = {}  # arguments that are no settings
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "declares" in vars(cls):
+            cls.resumable = cls.declares.resumable
+
+    def __init__(self, settings: Stacked, run: Run) -> None:
+        super().__init__(settings, run)
+        self._lanes = settings_by_lane(settings, self.settings)
+        schedule = Schedule(self) if "schedule" in settings else None
+        self._schedule = None if schedule is None or schedule.constant else schedule
+
+    @override
+    @classmethod
+    def check(cls, settings: Mapping[str, Value]) -> None:
+        cls.optimizer_class()
+
+    @classmethod
+    def optimizer_class(cls) -> Callable[..., Any]:
+        """Return the library's class, or what makes it.
+
+        Raises:
+            ValueError: If the library is not installed.
+        """
+        module, _, name = cls.source.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as problem:
+            raise ValueError(
+                f"{cls.__name__} must have the library {problem.name}; install it with "
+                f"`pip install '{cls.install}'`."
+            ) from problem
+
+    @classmethod
+    def free_hyperparameters(cls) -> tuple[str, ...]:
+        """Return the settings that are left to the user, schedules aside."""
+        return tuple(name for name in cls.settings if name not in SCHEDULE_SETTINGS)
+
+    def arguments(self, settings: Arguments) -> Arguments:
+        """Return what the constructor is called with for the settings of a lane."""
+        return {**settings, **self.fixed}
+
+    def make(
+        self, parameters: list[nn.Parameter], settings: Arguments
+    ) -> list[Optimizer]:
+        """Return new optimizers of a lane: one, unless parameters are shared out."""
+        optimizer = self.optimizer_class()
+        return [optimizer(parameters, **self.arguments(settings))]
+
+    def rate(self, guest: Guest, settings: Arguments) -> float:
+        """Return the rate that the coming step starts from, as far as it is known."""
+        return float(guest.optimizers[0].param_groups[0]["lr"])
+
+    def step(self, guest: Guest, optimizer: Optimizer, point: Point) -> None:
+        """Take a step of one optimizer, given what it declares that it needs."""
+        call: Any = optimizer.step
+        if self.declares.needs_loss:
+            call(loss=point.loss)
+        elif self.declares.closure == "value":
+            call(lambda: float(point.loss))
+        elif self.declares.closure == "with_backward":
+            call(guest.closure(point))
+        else:
+            call()
+
+    @override
+    def init(self, w: Tensor, layout: Layout) -> State:
+        zero = torch.zeros_like(w[..., :1])
+        tensors = {"step": zero.long(), "skipped": zero}
+        if self.declares.averaging:
+            tensors["average"] = w.clone()
+        if self.declares.draws_random:
+            seeds = [_seed_of(row) for row in _rows(w)]
+            tensors["stream"] = torch.tensor(seeds).reshape(zero.shape).to(w.device)
+        with isolated(w.device):
+            guests = [
+                Guest(row, layout.shapes, self._maker(lane))
+                for lane, row in enumerate(_rows(w))
+            ]
+        state = _Live(tensors, guests)
+        self._schedule_rates(state)
+        return state
+
+    @override
+    def update(
+        self, w: Tensor, g: Tensor, state: State, oracle: Oracle
+    ) -> tuple[Tensor, State]:
+        assert isinstance(state, _Live)
+        sound = self._sound(g, oracle)
+        streams = self._streams(state)
+        taken = sound.flatten().tolist()
+        with isolated(w.device):
+            for row, guest in enumerate(state.guests):
+                if not taken[row]:
+                    continue
+                if streams:
+                    seed_everything(*streams[row])
+                mine = oracle if w.dim() == 1 else oracle.lane(row)
+                self._step_guest(guest, Point(_rows(w)[row], _rows(g)[row], mine))
+        state["step"] += 1
+        state["skipped"] += ~sound
+        self._schedule_rates(state)
+        if self.declares.averaging:
+            steps = state["step"] - state["skipped"]
+            share = torch.where(sound, (1 + _GAMMA) / (steps + _GAMMA), 0.0)
+            state["average"].mul_(1 - share).addcmul_(w, share)
+        return w, state
+
+    @override
+    def weights(self, w: Tensor, state: State) -> Tensor:
+        assert isinstance(state, _Live)
+        if self.declares.averaging:
+            return state["average"]
+        if not self.declares.mode_switch:
+            return w
+        shown = w.clone()
+        with isolated(w.device):
+            for row, guest in zip(_rows(shown), state.guests, strict=True):
+                row.copy_(guest.evaluated(row))
+        return shown
+
+    @override
+    def observe(self, state: State) -> dict[str, Tensor]:
+        assert isinstance(state, _Live)
+        skipped = state["skipped"]
+        rates = [
+            self.rate(guest, self._lane(row)) for row, guest in enumerate(state.guests)
+        ]
+        shown = {
+            "lr": skipped.new_tensor(rates).reshape(skipped.shape),
+            "skipped": skipped,
+        }
+        momentum = self.given.get("momentum")
+        return shown | ({"momentum": momentum} if isinstance(momentum, Tensor) else {})
+
+    @override
+    def save(self, state: State) -> State:
+        assert isinstance(state, _Live)
+        if not self.resumable:
+            raise ValueError(
+                f"{type(self).__name__} must train in one piece: it cannot be saved."
+            )
+        step = state["step"]
+        snapshots, sizes = stack_bytes([guest.snapshot() for guest in state.guests])
+        shape = (*step.shape[:-1], snapshots.shape[-1])
+        return {
+            **state,
+            "snapshot": snapshots.reshape(shape).to(step.device),
+            "snapshot_bytes": sizes.reshape(step.shape).to(step.device),
+        }
+
+    @override
+    def resume(self, w: Tensor, saved: State) -> State:
+        tensors = dict(saved)
+        snapshots = unstack_bytes(
+            _rows(tensors.pop("snapshot")), tensors.pop("snapshot_bytes")
+        )
+        with isolated(w.device):
+            guests = [
+                Guest.reopened(row, snapshots[lane], self._maker(lane))
+                for lane, row in enumerate(_rows(w))
+            ]
+        return _Live(tensors, guests)
+
+    def _step_guest(self, guest: Guest, point: Point) -> None:
+        guest.put(point.w)
+        guest.put_gradient(point.g)
+        for optimizer in guest.optimizers:
+            self.step(guest, optimizer, point)
+        point.w.copy_(guest.gather())
+
+    def _lane(self, row: int) -> Arguments:
+        return self._lanes[row if len(self._lanes) > 1 else 0]
+
+    def _maker(self, row: int) -> MakeOptimizers:
+        return partial(self.make, settings=self._lane(row))
+
+    def _sound(self, g: Tensor, oracle: Oracle) -> Tensor:
+        norm = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
+        sound = torch.isfinite(norm) & (norm > 0)
+        return sound & torch.isfinite(oracle.loss) if self.declares.uses_loss else sound
+
+    def _streams(self, state: State) -> list[tuple[int, int]]:
+        """Return what seeds each lane's random numbers in this step, if needed."""
+        if "stream" not in state:
+            return []
+        streams, steps = (state[n].flatten().tolist() for n in ("stream", "step"))
+        return list(zip(streams, steps, strict=True))
+
+    def _schedule_rates(self, state: _Live) -> None:
+        """Give the optimizers the rate of the coming step."""
+        if self._schedule is None:
+            return
+        factors = self._schedule.factor(state["step"]).flatten().tolist()
+        for row, guest in enumerate(state.guests):
+            for optimizer in guest.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = self._lane(row)["lr"] * factors[row]
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """Return a tensor with lanes first, also that of a lane without a pack."""
+    return tensor.unsqueeze(0) if tensor.dim() == 1 else tensor
+
+
+def _seed_of(w: Tensor) -> int:
+    """Return a seed that follows from a lane's initial weights, shape `(P,)`."""
+    digest = hashlib.blake2b(w.detach().cpu().numpy().tobytes(), digest_size=7)
+    return int.from_bytes(digest.digest(), "big")
