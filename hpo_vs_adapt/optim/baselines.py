@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hpo_vs_adapt.optim.cocob_baseline import COCOB
-from hpo_vs_adapt.optim.dog_baselines import DoG, LDoG
+from hpo_vs_adapt.optim.cocob_library import COCOB
+from hpo_vs_adapt.optim.dog_library import DoG, LDoG
 from hpo_vs_adapt.optim.external import External
-from hpo_vs_adapt.optim.mechanic_baselines import MechanicAdam, MechanicSGD
-from hpo_vs_adapt.optim.momo_baselines import MoMo, MoMoAdam
-from hpo_vs_adapt.optim.pytorch_optimizer_baselines import (
+from hpo_vs_adapt.optim.mechanic_library import MechanicAdam, MechanicSGD
+from hpo_vs_adapt.optim.momo_library import MoMo, MoMoAdam
+from hpo_vs_adapt.optim.pytorch_optimizer_library import (
     AdamG,
     AliG,
     DAdaptAdam,
@@ -19,7 +19,7 @@ from hpo_vs_adapt.optim.pytorch_optimizer_baselines import (
     ScheduleFreeRAdam,
     ScheduleFreeSGD,
 )
-from hpo_vs_adapt.optim.torch_baselines import (
+from hpo_vs_adapt.optim.torch_library import (
     Adagrad,
     Muon,
     NAdam,
