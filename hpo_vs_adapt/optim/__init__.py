@@ -10,6 +10,7 @@ from hpo_vs_adapt.optim.clara import CLARA
 from hpo_vs_adapt.optim.dowg import DoWG
 from hpo_vs_adapt.optim.fixed import SGD, Adam, AdamW
 from hpo_vs_adapt.optim.gala import GALA
+from hpo_vs_adapt.optim.gap import GAP
 from hpo_vs_adapt.optim.hypergradient import Hypergradient
 from hpo_vs_adapt.optim.line_search import SLS
 from hpo_vs_adapt.optim.polyak import SPS
@@ -32,6 +33,7 @@ RULES: Mapping[str, type[Rule]] = {
     "adamw": AdamW,
     "gala": GALA,
     "clara": CLARA,
+    "gap": GAP,
     "tlr": TLR,
     "hypergradient": Hypergradient,
     "dowg": DoWG,
