@@ -162,7 +162,8 @@ class HostedRule:
             rest.append({"initial": self._initial, "scheduled": plan, "scalars": own})
         if self.vector is None:
             return {}, rest
-        return self._split.by_parameter(self.vector, self._state), rest
+        saved = self._rule.save(self._state)
+        return self._split.by_parameter(self.vector, saved), rest
 
     def _refuse_unlike_groups(self, known: int) -> None:
         """Refuse groups with other settings than the first; `known` ones had its lr."""
@@ -189,31 +190,35 @@ class HostedRule:
         return rule, state
 
     def _learnt(self) -> State:
-        """Return what belongs to no parameter; nothing before the first step."""
-        begun = self.vector is not None or self._begun
-        return self._split.scalars(self._state) if begun else {}
+        """Return what was learnt and belongs to no parameter, as `Rule.save` has it."""
+        if self.vector is None and not self._begun:
+            return {}
+        scalars = self._split.scalars(self._rule.save(self._state))
+        # The state has some settings too; they follow from the groups.
+        settings = self._of.settings.keys() - {"lr"}
+        return {name: t for name, t in scalars.items() if name not in settings}
 
     def _rebuild(
         self, params: Sequence[Tensor], settings: dict[str, Value]
     ) -> ParameterVector:
         """Make vector, rule and state anew; what was learnt is carried over."""
-        learnt, old = self._learnt(), self._settings
+        learnt = self._learnt()
         if self.vector is not None:
-            self._kept.update(self._split.by_parameter(self.vector, self._state))
-        if settings != old:
+            saved = self._rule.save(self._state)
+            self._kept.update(self._split.by_parameter(self.vector, saved))
+        if settings != self._settings:
             self._settings = settings
             self._rehearse()
-            # The state has some settings: a changed one is not what was learnt.
-            learnt = {n: t for n, t in learnt.items() if settings.get(n) == old.get(n)}
         own = [self._kept.pop(p, {}) for p in params]
         masters = [parts.get(MASTER) for parts in own]
         vector = self.vector = ParameterVector(params, self._names(params), masters)
         w = vector.w
         self._rule = build_rule(self._of, settings, self._run, w.dtype, w.device)
-        state = self._state = self._rule.init(w, vector.layout)
+        state = self._rule.save(self._rule.init(w, vector.layout))
         for name in state.keys() & learnt.keys():
             state[name].copy_(learnt[name])
         self._split.restore(own, vector, state)
+        self._state = self._rule.resume(w, state)
         for i, factor in enumerate(self._factors):
             if factor is not None:
                 self._reschedule(i)

@@ -26,7 +26,7 @@ _SAMPLE = Layout(("0", "1"), tuple((size,) for size in _SIZES))
 
 @dataclass(frozen=True, slots=True)
 class StateSplit:
-    """Which tensors of a state are cut by parameter, and how.
+    """Which tensors of a state, as `Rule.save` has it, are cut by parameter, and how.
 
     Args:
         whole: Names of those as long as the weights, `(P,)`.
@@ -42,7 +42,7 @@ class StateSplit:
         size = sum(_SIZES)
         state = rule.init(torch.zeros(size, dtype=torch.float64), _SAMPLE)
         whole, stems = set(), set()
-        for name, tensor in state.items():
+        for name, tensor in rule.save(state).items():
             stem, _, i = name.rpartition(".")
             if i in ("0", "1") and tensor.shape[-1] in (1, _SIZES[int(i)]):
                 stems.add(stem)
