@@ -64,7 +64,7 @@ class LastDirection:
         """Return `(u, scale)`; the direction is `scale * u`.
 
         Args:
-            state: The rule's state, before the base's next step.
+            state: The rule's state.
             out: Memory that may be written to, shape `(..., P)`; `u` is there, or a
                 tensor of the state.
         """
@@ -79,11 +79,13 @@ class LastDirection:
 
     def _corrections(self, state: State) -> tuple[Tensor, Tensor]:
         """Return both bias corrections, that of the second moment as a root."""
-        begun = state["step"] > 0
         root2 = (1 - state["beta2_power"]).sqrt_()
         correction1 = 1 - state["beta1_power"]
         # Before the first step both are 0, and so is the direction, whatever they are.
-        return torch.where(begun, root2, 1.0), torch.where(begun, correction1, 1.0)
+        return (
+            torch.where(root2 > 0, root2, 1.0),
+            torch.where(correction1 > 0, correction1, 1.0),
+        )
 
 
 def dot(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:

@@ -104,7 +104,8 @@ class _PreconditionedBatch(Alignment):
 
     def _below(self, state: State, out: Tensor) -> Tensor:
         """Return `sqrt(vhat) + eps`; before the first step `vhat` is 0."""
-        correction = torch.where(state["step"] > 0, 1 - state["beta2_power"], 1.0)
+        correction = 1 - state["beta2_power"]
+        correction = torch.where(correction > 0, correction, 1.0)
         root = torch.sqrt(state["square"], out=out)
         root.div_(correction.sqrt().to(out.dtype))
         return root.add_(self._rule.number("eps"))

@@ -207,7 +207,7 @@ class Hypergradient(Rule):
         for place, last, product in zip(places, kept, products, strict=True):
             self._rate.learn(state, self._descend(state, product))
             torch.mul(u[..., place], scale, out=last)
-            w[..., place].addcmul_(last, -self._rate.now(state))
+            w[..., place].addcmul_(u[..., place], -self._rate.now(state) * scale)
 
     def _descend(self, state: State, product: Tensor) -> Tensor:
         return state["lr"] + self._hyper_lr * product

@@ -1,5 +1,7 @@
 """TLR: golden values, its laws on quadratics, presets and edges."""
 
+import math
+
 import pytest
 import torch
 
@@ -130,6 +132,71 @@ def test_without_changes_it_is_its_base_bitwise(base, still):
         )
         assert torch.equal(one, other)
         assert torch.equal(state["lr"], torch.tensor([0.02]))
+
+
+@pytest.mark.parametrize("form", ["practical", "look_ahead"])
+@pytest.mark.parametrize("base", ["sgd", "adam", "adamw"])
+def test_without_changes_it_is_torchs_optimizer(base, form):
+    extra = {"weight_decay": 0.1, **({"momentum": 0.9} if base == "sgd" else {})}
+    settings = {"lr": 0.02, "base": base, "gamma": 0, "form": form, **extra}
+    if form == "practical":
+        settings["every"] = 3
+    rule = build_rule(TLR, settings, Run(9, 9), torch.float64)
+    leaf = torch.linspace(-1, 2, 7, dtype=torch.float64).requires_grad_()
+    theirs = {
+        "sgd": torch.optim.SGD,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }[base]([leaf], lr=0.02, **extra)
+    w = leaf.detach().clone()
+    state = rule.init(w, layout(7))
+    for _ in range(30):
+        w, state = rule.update(w, w**3, state, lambda w: (w, w**3))
+        leaf.grad = leaf.detach() ** 3
+        theirs.step()
+    torch.testing.assert_close(w, leaf.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_schedule_multiplies_what_is_learnt_from_displacements_over_the_mean_rate():
+    # Learnt rates and last weights by a loop in numpy that divides the displacement of
+    # each window by its mean rate.
+    expected = [(6, 0.0202377235896), (9, 0.0464969245494), (12, 0.122147103147)]
+    settings = {"lr": 0.01, "gamma": 0.33, "every": 3, "schedule": "cosine"}
+    rows = trace(settings, 12, run=Run(12, 6))
+    for step, rate in expected:
+        assert rows[step - 1][1] == pytest.approx(rate, abs=1e-11)
+    assert rows[-1][0].tolist() == pytest.approx(
+        (0.918298799627, 0.412448128294), abs=1e-11
+    )
+
+
+def test_looking_ahead_under_a_schedule_scales_the_step_that_was_searched():
+    # gamma 1 finds the exact line search whatever the factor: learnt * factor is it.
+    settings = {"lr": 0.03, "gamma": 1, "form": "look_ahead", "schedule": "multistep"}
+    w = torch.ones(2, dtype=torch.float64)
+    for step, (moved, rate, _) in enumerate(trace(settings, 8, run=Run(8, 8))):
+        factor = 1 if step < 4 else 0.1 if step < 6 else 0.01
+        g = H * w
+        assert rate * factor == pytest.approx((g @ g / (g @ (H * g))).item(), rel=1e-9)
+        torch.testing.assert_close(w - rate * factor * g, moved, rtol=1e-9, atol=1e-12)
+        w = moved
+
+
+def test_a_schedule_that_has_ended_leaves_the_rate():
+    settings = {"lr": 0.01, "every": 2, "schedule": "cosine"}
+    rows = trace(settings, 14, run=Run(6, 6))
+    assert len({row[1] for row in rows[8:]}) == 1
+    assert math.isfinite(rows[-1][1])
+
+
+def test_the_factor_that_a_front_end_sets_is_the_schedule():
+    rule = build_rule(TLR, {"lr": 0.01, "every": 1}, Run(9, 9), torch.float64)
+    w = torch.ones(2, dtype=torch.float64)
+    state = rule.init(w, layout(2))
+    state["schedule"] = torch.full((1,), 0.5, dtype=torch.float64)
+    w, state = rule.update(w, H * w, state, None)
+    torch.testing.assert_close(w, 1 - 0.005 * H, rtol=1e-14, atol=0)
+    assert rule.observe(state)["lr"].item() == 0.5 * state["lr"].item()
 
 
 @pytest.mark.parametrize("scale", [1e-3, 64.0])
