@@ -19,13 +19,13 @@ from torch import Tensor
 from hpo_vs_adapt.optim.base import Layout, Rule, State
 from hpo_vs_adapt.optim.directions import SGDDirection
 
-__all__ = ["Blocks", "Filters", "cut_pieces", "inner_products"]
+__all__ = ["Filters", "cut_pieces", "of_piece"]
 
 # Entries of a lane in a block: few calls, and all its buffers stay in the cache. It
 # must not depend on the number of lanes: other blocks, other rounding.
 _BLOCK = 1 << 16
 
-Blocks: TypeAlias = Sequence[tuple[slice, slice]]
+_Blocks: TypeAlias = Sequence[tuple[slice, slice]]
 """Where the blocks of a piece lie: in the piece, and in the whole vector."""
 
 
@@ -50,9 +50,8 @@ class Filters(ABC):
         self._decay = SGDDirection(rule)
         first, *_ = cast("tuple[float, ...]", rule.given["candidates"])
         modulated = bool(rule.given["lr_modulation"])
-        like = rule.number("weight_decay")
-        self._momenta = like.new_tensor(momenta)
-        self._factors = like.new_tensor(
+        self._momenta = rule.number("lr").new_tensor(momenta)
+        self._factors = self._momenta.new_tensor(
             [self._size(first) / self._size(m) if modulated else 1.0 for m in momenta]
         )
 
@@ -79,6 +78,7 @@ class Filters(ABC):
         """Return the gradient of what is minimised: coupled decay added, in place."""
         return self._decay.gradient(w, g, state) if self.coupled else g
 
+    @abstractmethod
     def refresh(self, g: Tensor, against: Tensor | None, state: State) -> list[Tensor]:
         """Feed a gradient to all buffers and return the candidates' scores.
 
@@ -90,15 +90,8 @@ class Filters(ABC):
         Returns:
             For each piece, shape `(..., candidates)`; none without `against`.
         """
-        for j, momentum in enumerate(self.momenta):
-            state[f"power_{j}"].mul_(momentum)
-        scores = []
-        for i, blocks in enumerate(cut_pieces(state)):
-            dots = self._feed(g, against, state, i, blocks)
-            if dots is not None:
-                scores.append(dots * self._inverse_norms(state, dots))
-        return scores
 
+    @abstractmethod
     def move(
         self, w: Tensor, g: Tensor, state: State, lr: Tensor, choice: Tensor
     ) -> None:
@@ -111,15 +104,6 @@ class Filters(ABC):
             lr: Rate before its modulation, shape `(..., 1)`.
             choice: Chosen candidates, shape `(..., pieces)`, or `(..., 1)` for all.
         """
-        pieces = cut_pieces(state)
-        rates = lr * self._factors[choice]
-        choice = choice.expand(*choice.shape[:-1], len(pieces))
-        rates = rates.expand(*choice.shape)
-        for i, blocks in enumerate(pieces):
-            only = choice[..., i : i + 1]
-            # As arithmetic: `torch.where` with a mask `(..., 1)` is four times slower.
-            chosen = [(only == j).to(w.dtype) for j in range(len(self.momenta))]
-            self._move(w, g, state, rates[..., i : i + 1], chosen, i, blocks)
 
     def momentum(self, choice: Tensor) -> Tensor:
         """Return the momenta of chosen candidates, shape of `choice`."""
@@ -130,52 +114,55 @@ class Filters(ABC):
         return self._factors[choice]
 
     @abstractmethod
-    def _feed(
-        self, g: Tensor, against: Tensor | None, state: State, i: int, blocks: Blocks
-    ) -> Tensor | None:
-        """Feed piece `i`; return its inner products, shape `(..., candidates)`."""
-
-    @abstractmethod
-    def _move(
-        self,
-        w: Tensor,
-        g: Tensor,
-        state: State,
-        lr: Tensor,
-        chosen: Sequence[Tensor],
-        i: int,
-        blocks: Blocks,
-    ) -> None:
-        """Move piece `i` along the buffers whose entry in `chosen` is 1, not 0."""
-
-    @abstractmethod
     def _size(self, momentum: float) -> float:
         """Return the norm of the filter that the weights move along."""
 
-    def _inverse_norms(self, state: State, dots: Tensor) -> Tensor:
+    def _advance(self, state: State) -> None:
+        """Count a step in the powers of the momenta."""
+        for j, momentum in enumerate(self.momenta):
+            state[f"power_{j}"].mul_(momentum)
+
+    def _inverse_norms(self, state: State) -> Tensor:
         """Return one over the norms of the filters `m_j^k`, `(..., candidates)`."""
         squares = [1 - momentum * momentum for momentum in self.momenta]
         if self._norm != "exact":
-            return dots.new_tensor([math.sqrt(square) for square in squares])
+            return self._momenta.new_tensor([math.sqrt(square) for square in squares])
         # sum_{k < t} m^(2 k) = (1 - m^(2 t)) / (1 - m^2)
         exact = [
             square / (1 - state[f"power_{j}"].square())
             for j, square in enumerate(squares)
         ]
-        return torch.cat(exact, -1).sqrt_().to(dots.dtype)
+        return torch.cat(exact, -1).sqrt_().to(self._momenta.dtype)
+
+    def _chosen(self, choice: Tensor) -> list[Tensor]:
+        """Return for each candidate 1 where it is chosen, else 0; shape of `choice`.
+
+        As arithmetic: `torch.where` with a mask `(..., 1)` is four times slower.
+        """
+        return [(choice == j).to(self._momenta.dtype) for j in range(len(self.momenta))]
 
     def _buffers(self, state: State, i: int, inner: slice) -> list[Tensor]:
         return [state[f"buffer_{j}.{i}"][..., inner] for j in range(len(self.momenta))]
 
-    def _old_dots(self, buffers: Sequence[Tensor], against: Tensor) -> Tensor:
-        """Return `m_j <b_j, against>`: the inner products without the newest step."""
-        return inner_products(buffers, against) * self._momenta
+    def _without_current(self, scores: Sequence[Tensor]) -> list[Tensor]:
+        """Return scores of `m_j b_j`, not `b_j`, where buffers were scored unfed."""
+        if not self._exclude_current:
+            return list(scores)
+        return [score * self._momenta for score in scores]
+
+    def _products(self, buffers: Sequence[Tensor], against: Tensor) -> Tensor:
+        """Return the inner product of each buffer, shape `(..., candidates)`."""
+        if against.dim() == 1:
+            return torch.stack([torch.dot(buffer, against) for buffer in buffers])
+        # Lanes round alike wherever they stand in a pack: BLAS goes by the address.
+        products = [(buffer * against).sum(-1, keepdim=True) for buffer in buffers]
+        return torch.cat(products, -1)
 
 
-def cut_pieces(state: State) -> list[Blocks]:
+def cut_pieces(state: State) -> list[_Blocks]:
     """Return the blocks of each piece, whatever order a checkpoint has."""
     names = takewhile(lambda name: name in state, (f"buffer_0.{i}" for i in count()))
-    pieces: list[Blocks] = []
+    pieces: list[_Blocks] = []
     begin = 0
     for name in names:
         size = state[name].shape[-1]
@@ -190,11 +177,6 @@ def cut_pieces(state: State) -> list[Blocks]:
     return pieces
 
 
-def inner_products(buffers: Sequence[Tensor], against: Tensor) -> Tensor:
-    """Return the inner product of each buffer, shape `(..., buffers)`.
-
-    A product and a sum round alike for any number of lanes; `matmul`, `einsum` and
-    BLAS do not.
-    """
-    products = [(buffer * against).sum(-1, keepdim=True) for buffer in buffers]
-    return torch.cat(products, -1)
+def of_piece(scalars: Tensor, i: int) -> Tensor:
+    """Return the scalar of a piece, `(..., 1)`, from `(..., pieces)` or `(..., 1)`."""
+    return scalars if scalars.shape[-1] == 1 else scalars[..., i : i + 1]

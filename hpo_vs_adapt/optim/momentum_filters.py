@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Layout, Rule, State
-from hpo_vs_adapt.optim.filters import Blocks, Filters, inner_products
+from hpo_vs_adapt.optim.filters import Filters, cut_pieces, of_piece
 
 __all__ = ["FILTERS", "AdamFilters", "AdamWFilters", "HeavyBallFilters"]
 
@@ -23,35 +23,36 @@ class HeavyBallFilters(Filters):
     """
 
     @override
-    def _feed(
-        self, g: Tensor, against: Tensor | None, state: State, i: int, blocks: Blocks
-    ) -> Tensor | None:
-        dots: list[Tensor] = []
-        for inner, place in blocks:
-            buffers = self._buffers(state, i, inner)
-            if against is not None and self._exclude_current:
-                dots.append(self._old_dots(buffers, against[..., place]))
-            for buffer, momentum in zip(buffers, self.momenta, strict=True):
-                buffer.mul_(momentum).add_(g[..., place])
-            if against is not None and not self._exclude_current:
-                dots.append(inner_products(buffers, against[..., place]))
-        return sum(dots[1:], dots[0]) if dots else None
+    def refresh(self, g: Tensor, against: Tensor | None, state: State) -> list[Tensor]:
+        self._advance(state)
+        norms = self._inverse_norms(state)
+        scores = []
+        for i, blocks in enumerate(cut_pieces(state)):
+            dots: list[Tensor] = []
+            for inner, place in blocks:
+                buffers = self._buffers(state, i, inner)
+                if against is not None and self._exclude_current:
+                    dots.append(self._products(buffers, against[..., place]))
+                for buffer, momentum in zip(buffers, self.momenta, strict=True):
+                    buffer.mul_(momentum).add_(g[..., place])
+                if against is not None and not self._exclude_current:
+                    dots.append(self._products(buffers, against[..., place]))
+            if dots:
+                scores.append(sum(dots[1:], dots[0]) * norms)
+        return self._without_current(scores)
 
     @override
-    def _move(
-        self,
-        w: Tensor,
-        g: Tensor,
-        state: State,
-        lr: Tensor,
-        chosen: Sequence[Tensor],
-        i: int,
-        blocks: Blocks,
+    def move(
+        self, w: Tensor, g: Tensor, state: State, lr: Tensor, choice: Tensor
     ) -> None:
-        rates = [-lr * share for share in chosen]
-        for inner, place in blocks:
-            for buffer, rate in zip(self._buffers(state, i, inner), rates, strict=True):
-                w[..., place].addcmul_(buffer, rate)
+        rates = [-lr * self.factor(choice) * share for share in self._chosen(choice)]
+        for i, blocks in enumerate(cut_pieces(state)):
+            own = [of_piece(rate, i) for rate in rates]
+            for inner, place in blocks:
+                moving = w[..., place]
+                buffers = self._buffers(state, i, inner)
+                for buffer, rate in zip(buffers, own, strict=True):
+                    moving.addcmul_(buffer, rate)
 
     @override
     def _size(self, momentum: float) -> float:
@@ -85,62 +86,57 @@ class AdamFilters(Filters):
 
     @override
     def refresh(self, g: Tensor, against: Tensor | None, state: State) -> list[Tensor]:
+        self._advance(state)
         state["beta2_power"].mul_(self._beta2)
-        return super().refresh(g, against, state)
+        root2 = self._root2(state).to(g.dtype)
+        floor = self._eps * root2
+        units = self._inverse_norms(state) * self._per_mean(state)
+        scores = []
+        for i, blocks in enumerate(cut_pieces(state)):
+            dots: list[Tensor] = []
+            inverses: list[Tensor] = []
+            for inner, place in blocks:
+                newest, means = g[..., place], self._buffers(state, i, inner)
+                square = state["square"][..., place].mul_(self._beta2)
+                square.addcmul_(newest, newest, value=1 - self._beta2)
+                below = torch.sqrt(square).add_(floor)  # den, times the root of b2
+                scaled = None if against is None else against[..., place] / below
+                if scaled is not None and self._exclude_current:
+                    dots.append(self._products(means, scaled))
+                for mean, beta in zip(means, self.momenta, strict=True):
+                    mean.lerp_(newest, 1 - beta)
+                if scaled is not None and not self._exclude_current:
+                    dots.append(self._products(means, scaled))
+                if scaled is not None:
+                    inverses.append(below.reciprocal().sum(-1, keepdim=True))
+                newest.copy_(below)  # for the move
+            if dots:
+                weight = sum(inverses[1:], inverses[0]) * root2 / blocks[-1][0].stop
+                scores.append(sum(dots[1:], dots[0]) * units / weight.sqrt())
+        return self._without_current(scores)
 
     @override
-    def _feed(
-        self, g: Tensor, against: Tensor | None, state: State, i: int, blocks: Blocks
-    ) -> Tensor | None:
-        root2 = self._root2(state)
-        floor = self._eps * root2.to(g.dtype)
-        dots: list[Tensor] = []
-        weights: list[Tensor] = []
-        for inner, place in blocks:
-            newest, means = g[..., place], self._buffers(state, i, inner)
-            square = state["square"][..., place].mul_(self._beta2)
-            square.addcmul_(newest, newest, value=1 - self._beta2)
-            below = torch.sqrt(square).add_(floor)  # den, times the root of b2
-            scaled = None if against is None else against[..., place] / below
-            if scaled is not None and self._exclude_current:
-                dots.append(self._old_dots(means, scaled))
-            for mean, beta in zip(means, self.momenta, strict=True):
-                mean.lerp_(newest, 1 - beta)
-            if scaled is not None:
-                if not self._exclude_current:
-                    dots.append(inner_products(means, scaled))
-                weights.append(below.reciprocal().sum(-1, keepdim=True))
-            newest.copy_(below)  # for the move
-        if not dots:
-            return None
-        entries = blocks[-1][0].stop
-        weight = sum(weights[1:], weights[0]) * root2.to(g.dtype) / entries
-        return sum(dots[1:], dots[0]) * self._unbiased(state) / weight.sqrt()
-
-    @override
-    def _move(
-        self,
-        w: Tensor,
-        g: Tensor,
-        state: State,
-        lr: Tensor,
-        chosen: Sequence[Tensor],
-        i: int,
-        blocks: Blocks,
+    def move(
+        self, w: Tensor, g: Tensor, state: State, lr: Tensor, choice: Tensor
     ) -> None:
+        chosen = self._chosen(choice)
+        root2 = self._root2(state)
         scales = [
-            (self._root2(state) / (1 - state[f"power_{j}"])).to(w.dtype) * share
+            (root2 / (1 - state[f"power_{j}"])).to(w.dtype) * share
             for j, share in enumerate(chosen)
         ]
         scale = sum(scales[1:], scales[0])
-        for inner, place in blocks:
-            means = self._buffers(state, i, inner)
-            u = means[0] * chosen[0]
-            for mean, share in zip(means[1:], chosen[1:], strict=True):
-                u.addcmul_(mean, share)
-            u.div_(g[..., place])
-            self._add_decay(w, u, state, scale, place)
-            w[..., place].addcmul_(u, -lr * scale)
+        rate = -lr * self.factor(choice) * scale
+        for i, blocks in enumerate(cut_pieces(state)):
+            own = [of_piece(share, i) for share in chosen]
+            for inner, place in blocks:
+                means = self._buffers(state, i, inner)
+                u = means[0] * own[0]
+                for mean, share in zip(means[1:], own[1:], strict=True):
+                    u.addcmul_(mean, share)
+                u.div_(g[..., place])
+                self._add_decay(w, u, state, of_piece(scale, i), place)
+                w[..., place].addcmul_(u, of_piece(rate, i))
 
     @override
     def _size(self, momentum: float) -> float:
@@ -154,15 +150,15 @@ class AdamFilters(Filters):
     def _root2(self, state: State) -> Tensor:
         return (1 - state["beta2_power"]).sqrt_()
 
-    def _unbiased(self, state: State) -> Tensor:
-        """Return what turns means into sums, and their scale, `(..., candidates)`."""
+    def _per_mean(self, state: State) -> Tensor:
+        """Return what turns `<g / below, m_j>` into the score's inner product."""
         root2 = self._root2(state)
         if self._norm == "readme_literal":
-            powers = range(len(self.momenta))
-            scales = [root2 / (1 - state[f"power_{j}"]) for j in powers]
+            candidates = range(len(self.momenta))
+            units = [root2 / (1 - state[f"power_{j}"]) for j in candidates]
         else:
-            scales = [root2 / (1 - beta) for beta in self.momenta]
-        return torch.cat(scales, -1).to(self._momenta.dtype)
+            units = [root2 / (1 - beta) for beta in self.momenta]
+        return torch.cat(units, -1).to(self._momenta.dtype)
 
 
 class AdamWFilters(AdamFilters):
