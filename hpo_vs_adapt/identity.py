@@ -24,6 +24,7 @@ from hpo_vs_adapt.sources import (
     closure,
     for_types_only,
     importable,
+    installed,
     read_source,
     source_in,
 )
@@ -36,12 +37,18 @@ def source_hash(cls: type) -> str:
     """Return a hash of the code that a rule or a workload is made of.
 
     It covers the syntax trees of `sources_of`: the class's module and what it imports
-    of one's own code. Installed packages such as torch are not in it.
+    of one's own code. Installed packages such as torch are not in it; of a rule that
+    hosts an installed optimizer it covers the host, and the optimizer's name.
 
     Raises:
         ValueError: If the class was not defined in a file.
     """
     digest = hashlib.blake2b(digest_size=16)
+    hosted = getattr(cls, "optimizer", None)
+    if hosted is not None:
+        # Of one's own the source counts; its module's name says where it lies.
+        module = hosted.__module__ if _is_installed(hosted) else ""
+        digest.update(f"{module}:{hosted.__qualname__}\x1e".encode())
     for source in sources_of(cls):
         digest.update(f"{source.name}\x1f{_tree(source.text)}\x1e".encode())
     return digest.hexdigest()
@@ -53,6 +60,11 @@ def sources_of(cls: type) -> tuple[Source, ...]:
     Raises:
         ValueError: If the class was not defined in a file.
     """
+    hosted = getattr(cls, "optimizer", None)
+    if hosted is not None:
+        host = cls.__mro__[1]  # the class made for the optimizer has no source itself
+        own = () if _is_installed(hosted) else sources_of(hosted)
+        return tuple(sorted({*sources_of(host), *own}, key=lambda one: one.name))
     module = sys.modules[cls.__module__]
     shipment = carried_by(module)
     if shipment is not None:
@@ -122,6 +134,12 @@ def _exact(value: Value) -> object:
 
 def _same(one: object, other: object) -> bool:
     return json.dumps(one) == json.dumps(other)  # True is not 1, NaN is NaN
+
+
+def _is_installed(cls: type) -> bool:
+    module = sys.modules[cls.__module__]
+    file = getattr(module, "__file__", None)
+    return carried_by(module) is None and file is not None and installed(Path(file))
 
 
 def _beside(folder: Path, name: str) -> Source | None:

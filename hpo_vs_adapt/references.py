@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ReferenceProblem",
     "Shipment",
+    "as_rule",
     "find_rule",
     "find_workload",
     "load_object",
@@ -95,11 +96,11 @@ def find_rule(reference: str, base: Path = Path()) -> type[Rule]:
 
     if reference in RULES:
         return RULES[reference]
-    found = _load_unknown(reference, base, "rule", list(RULES))
+    found = as_rule(_load_unknown(reference, base, "rule", list(RULES)))
     if not (inspect.isclass(found) and issubclass(found, Rule)):
         raise ReferenceProblem(
-            f"`{reference}` must be a subclass of hpo_vs_adapt.optim.base.Rule; "
-            f"got {found!r}."
+            f"`{reference}` must be a subclass of hpo_vs_adapt.optim.base.Rule or of "
+            f"torch.optim.Optimizer; got {found!r}."
         )
     missing = sorted(found.__abstractmethods__)
     stated = ("settings", "adapts", "reference")
@@ -107,6 +108,17 @@ def find_rule(reference: str, base: Path = Path()) -> type[Rule]:
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
         raise ReferenceProblem(f"`{reference}`: {found.__name__} must define {names}.")
+    return found
+
+
+def as_rule(found: object) -> object:
+    """Return the rule that hosts an optimizer of torch's kind; all else as it is."""
+    from torch.optim import Optimizer
+
+    if inspect.isclass(found) and issubclass(found, Optimizer):
+        from hpo_vs_adapt.optim.signatures import external_rule
+
+        return external_rule(found)  # type: ignore[arg-type]  # classes are hashable
     return found
 
 

@@ -17,6 +17,7 @@ from hpo_vs_adapt.lanes import measure_lanes
 from hpo_vs_adapt.ledger import Ledger, Spending
 from hpo_vs_adapt.optim.base import Rule
 from hpo_vs_adapt.packs import PackJob
+from hpo_vs_adapt.references import as_rule
 from hpo_vs_adapt.train import LaneResult, Pack
 from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord, TrialSpec
 from hpo_vs_adapt.workloads.base import Arrays, Workload
@@ -204,7 +205,7 @@ def crash_record(
 
 
 def _load_classes(job: PackJob) -> tuple[Workload, type[Rule]]:
-    workload, rule = job.workload.load(), job.rule.load()
+    workload, rule = job.workload.load(), as_rule(job.rule.load())
     assert isinstance(workload, type)
     assert issubclass(workload, Workload)
     assert isinstance(rule, type)

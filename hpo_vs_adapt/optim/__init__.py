@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hpo_vs_adapt.optim.adagrad_norm import AdaGradNorm
 from hpo_vs_adapt.optim.base import Rule, build_rule, check_settings
+from hpo_vs_adapt.optim.baselines import BASELINES
 from hpo_vs_adapt.optim.clara import CLARA
 from hpo_vs_adapt.optim.dowg import DoWG
 from hpo_vs_adapt.optim.fixed import SGD, Adam, AdamW
@@ -40,5 +41,6 @@ RULES: Mapping[str, type[Rule]] = {
     "adagrad_norm": AdaGradNorm,
     "sls": SLS,
     "sps": SPS,
+    **BASELINES,
 }
 """The rules that come with the package; others are named ``package.module:Name``."""
