@@ -21,8 +21,8 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
-from hpo_vs_adapt.optim.declarations import Declaration
-from hpo_vs_adapt.optim.guests import Guest, MakeOptimizers, Point
+from hpo_vs_adapt.optim.declarations import EXEMPTIONS, Declaration
+from hpo_vs_adapt.optim.guests import Guest, MakeOptimizers, Point, switching
 from hpo_vs_adapt.optim.isolation import isolated, seed_everything
 from hpo_vs_adapt.optim.lane_settings import Arguments, settings_by_lane
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS, Schedule
@@ -70,6 +70,7 @@ class External(Rule):
     source: ClassVar[str]  # of the optimizer, as "module:Class"
     install: ClassVar[str] = ""  # what pip installs it from
     fixed: ClassVar[Mapping[str, Value]] = {}  # arguments that are no settings
+    exemptions: ClassVar[Mapping[str, str]] = EXEMPTIONS
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -245,7 +246,16 @@ class External(Rule):
         return self._lanes[row if len(self._lanes) > 1 else 0]
 
     def _maker(self, row: int) -> MakeOptimizers:
-        return partial(self.make, settings=self._lane(row))
+        return partial(self._make_training, row)
+
+    def _make_training(
+        self, row: int, parameters: list[nn.Parameter]
+    ) -> list[Optimizer]:
+        made = self.make(parameters, self._lane(row))
+        if self.declares.mode_switch:
+            for optimizer in made:
+                switching(optimizer).train()
+        return made
 
     def _sound(self, g: Tensor, oracle: Oracle) -> Tensor:
         norm = torch.linalg.vector_norm(g, dim=-1, keepdim=True)

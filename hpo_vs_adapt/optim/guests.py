@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from hpo_vs_adapt.optim.base import Oracle
 from hpo_vs_adapt.optim.snapshots import open_snapshot, take_snapshot
 
-__all__ = ["Guest", "MakeOptimizers", "Point"]
+__all__ = ["Guest", "MakeOptimizers", "Point", "switching"]
 
 MakeOptimizers: TypeAlias = Callable[[list[nn.Parameter]], list[Optimizer]]
 """Returns new optimizers that share the parameters out among them."""
@@ -116,10 +116,10 @@ class Guest:
         """
         self.put(w)
         for optimizer in self.optimizers:
-            _switching(optimizer).eval()
+            switching(optimizer).eval()
         shown = self.gather().clone()
         for optimizer in self.optimizers:
-            _switching(optimizer).train()
+            switching(optimizer).train()
         return shown
 
     def snapshot(self) -> bytes:
@@ -145,6 +145,6 @@ class Guest:
         return [part.view(s) for part, s in zip(parts, self._shapes, strict=True)]
 
 
-def _switching(optimizer: Optimizer) -> Any:
+def switching(optimizer: Optimizer) -> Any:
     """Return an optimizer whose declaration says that it has `train` and `eval`."""
     return optimizer

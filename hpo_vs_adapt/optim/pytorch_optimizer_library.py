@@ -9,7 +9,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Setting
-from hpo_vs_adapt.optim.declarations import Declaration
+from hpo_vs_adapt.optim.declarations import EXEMPTIONS, Declaration
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS
 from hpo_vs_adapt.optim.external import External
 from hpo_vs_adapt.optim.guests import Guest
@@ -189,6 +189,13 @@ class ScheduleFreeRAdam(_ScheduleFree):
         "weight_decay": _DECOUPLED,
     }
     extra_memory = "2 + 2"
+    exemptions: ClassVar[Mapping[str, str]] = {
+        **EXEMPTIONS,
+        "check_zero_gradients_are_harmless": (
+            "RAdam's first five steps move nothing, and four with a gradient are all "
+            "that the check takes."
+        ),
+    }
 
 
 class AliG(External):
