@@ -73,13 +73,16 @@ def _cells(row: Mapping[Any, Any], published: Published) -> dict[str, str]:
         name: row[name]
         for one in published.rows
         for name in one.settings
-        if row[name] is not None and row[name] == row[name]
+        if not _unknown(row[name])
     }
+    other = row["statistic"] != published.statistic
+    percent = published.percent and "metric" in row["statistic"]
     cells = {
         "workload": row["workload"],
         "arm": row["arm"],
         "settings": ", ".join(f"{n} {_spell(v)}" for n, v in settings.items()),
-        "published": _with_sd(row["published"], row["published_sd"], published),
+        "published": _with_sd(row["published"], row["published_sd"], percent),
+        "statistic": row["statistic"].replace("_", " ") if other else "",
         "source": "" if row["source"] == published.source else row["source"],
     }
     for prefix, mean in (("", "ours"), ("beside_", "beside")):
@@ -89,8 +92,8 @@ def _cells(row: Mapping[Any, Any], published: Published) -> dict[str, str]:
         trials, gone = row[f"{prefix}trials"], row[f"{prefix}diverged"]
         difference = row[f"{prefix}difference"]
         cells |= {
-            mean: _with_sd(row[mean], sd, published),
-            f"{prefix}difference": _number(difference, published, sign="+"),
+            mean: _with_sd(row[mean], sd, percent),
+            f"{prefix}difference": _number(difference, percent, sign="+"),
             f"{prefix}chosen": _spell(row[f"{prefix}chosen"]),
             f"{prefix}trials": f"{trials}, {gone} diverged" if gone else f"{trials}",
         }
@@ -99,21 +102,23 @@ def _cells(row: Mapping[Any, Any], published: Published) -> dict[str, str]:
     return cells
 
 
-def _with_sd(mean: float, sd: float | None, published: Published) -> str:
-    spread = sd is not None and math.isfinite(sd)
-    return _number(mean, published) + (
-        f" ± {_number(sd or 0.0, published)}" if spread else ""
-    )
+def _with_sd(mean: float | None, sd: float | None, percent: bool) -> str:
+    spread = "" if _unknown(sd) else f" ± {_number(sd, percent)}"
+    return _number(mean, percent) + spread
 
 
-def _number(value: float, published: Published, sign: str = "") -> str:
-    if math.isnan(value):
+def _number(value: float | None, percent: bool, sign: str = "") -> str:
+    if value is None or math.isnan(value):
         return wording.UNKNOWN
-    return f"{value:{sign}.1f}" if published.percent else f"{value:{sign}.3g}"
+    return f"{value:{sign}.1f}" if percent else f"{value:{sign}.3g}"
+
+
+def _unknown(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _spell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if _unknown(value):
         return wording.UNKNOWN
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return wording.rate(float(value)) if number else str(value)

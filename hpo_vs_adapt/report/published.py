@@ -49,11 +49,12 @@ def compare_published(results: Results, published: Published) -> pd.DataFrame:
 
     Returns:
         One row for each of the table: `workload`, `arm`, a column for each setting that
-        is named anywhere, `published`, `published_sd`, `ours`, `ours_sd` (sample
-        standard deviation over the trials), `difference` (ours minus published),
+        is named anywhere, `statistic`, `published`, `published_sd`, `ours`, `ours_sd`
+        (sample standard deviation over the trials), `difference` (ours - published),
         `chosen` (value of the selected setting), `trials`, `diverged`; with `beside`
         the same again for the other workload, as `beside_workload`, `beside`,
-        `beside_sd`, ...; and `source`. NaN where there is no trial.
+        `beside_sd`, ...; and `source`. NaN where there is no trial, or nothing that
+        was published.
     """
     trials = _trials(results, published)
     names = list(dict.fromkeys(n for row in published.rows for n in row.settings))
@@ -62,6 +63,7 @@ def compare_published(results: Results, published: Published) -> pd.DataFrame:
         found = _find(trials, row, row.workload, published, published.by)
         line: dict[str, Any] = {"workload": row.workload, "arm": row.arm}
         line |= {name: row.settings.get(name) for name in names}
+        line["statistic"] = row.statistic or published.statistic
         line |= {"published": row.value, "published_sd": row.sd}
         line |= _columns(found, row.value, _OURS)
         if published.beside is not None:
@@ -71,14 +73,19 @@ def compare_published(results: Results, published: Published) -> pd.DataFrame:
             line |= _columns(found, row.value, _beside_names())
         line["source"] = row.source or published.source
         table.append(line)
-    columns = ["workload", "arm", *names, "published", "published_sd", *_OURS]
+    columns = ["workload", "arm", *names, "statistic", "published", "published_sd"]
+    columns += _OURS
     if published.beside is not None:
         columns += ["beside_workload", *_beside_names()]
     return pd.DataFrame(table, columns=[*columns, "source"])
 
 
 def _trials(results: Results, published: Published) -> pd.DataFrame:
-    """Return the trials that may count, with `value`, `test` and `validation`."""
+    """Return the trials that may count, with what is compared and what selects.
+
+    There is a column for each statistic of the table, and `test` and `validation`, the
+    higher the better.
+    """
     records = results.records
     kept = records["role"].isin(["policy", "sweep"])
     kept &= records["end"] != EndReason.CRASHED
@@ -86,22 +93,31 @@ def _trials(results: Results, published: Published) -> pd.DataFrame:
     trials = records[kept].drop_duplicates(["workload", "arm", "key"])
     modes = {entry.name: entry.metric.mode for entry in results.study.workloads}
     curves = dict(list(results.curves.groupby("key", sort=False)))
-    scale = 100 if published.percent else 1
+    rows = published.rows
+    statistics = list(dict.fromkeys(r.statistic or published.statistic for r in rows))
     values = []
     for trial in rows_of(trials):
         curve, mode = curves[trial.key], modes[trial.workload]
-        value = scale * _statistic(curve, published.statistic, mode)
         best_first = 1 if mode == "max" else -1
         values.append(
             (
-                value if math.isfinite(value) else math.nan,
+                *(
+                    _scaled(_statistic(curve, s, mode), s, published)
+                    for s in statistics
+                ),
                 best_first * float(curve["test_metric"].iloc[-1]),
                 best_first * float(curve["validation_metric"].iloc[-1]),
             )
         )
-    columns = ["value", "test", "validation"]
+    columns = [*statistics, "test", "validation"]
     added = pd.DataFrame(values, columns=columns, index=trials.index, dtype=float)
     return trials.join(added)
+
+
+def _scaled(value: float, statistic: str, published: Published) -> float:
+    if not math.isfinite(value):
+        return math.nan
+    return 100 * value if published.percent and "metric" in statistic else value
 
 
 def _statistic(curve: pd.DataFrame, name: str, mode: str) -> float:
@@ -138,9 +154,9 @@ def _find(
     chosen = None
     if published.over is not None:
         chosen, matching = _select(matching, published.over, by)
-    values = matching["value"]
+    values = matching[row.statistic or published.statistic]
     missing = int(values.isna().sum())
-    if published.diverged is not None:
+    if published.diverged is not None and row.statistic is None:
         values = values.fillna(published.diverged)
     return _Found(values.mean(), values.std(), chosen, len(matching), missing)
 
@@ -174,7 +190,9 @@ def _beside_names() -> Sequence[str]:
     return ["beside", *(f"beside_{name.removeprefix('ours_')}" for name in _OURS[1:])]
 
 
-def _columns(found: _Found, value: float, names: Sequence[str]) -> dict[str, Any]:
-    difference = found.mean - value
+def _columns(
+    found: _Found, value: float | None, names: Sequence[str]
+) -> dict[str, Any]:
+    difference = math.nan if value is None else found.mean - value
     cells = (found.mean, found.sd, difference, found.chosen, found.trials)
     return dict(zip(names, (*cells, found.diverged), strict=True))

@@ -7,12 +7,12 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError, must, nearest
 from hpo_vs_adapt.study.fields import numeric
 from hpo_vs_adapt.study.parts import Arm, Sweep
-from hpo_vs_adapt.study.schema import PublishedSchema
+from hpo_vs_adapt.study.schema import PublishedSchema, Statistic
 from hpo_vs_adapt.study.text import read_text
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Planned", "Published", "PublishedRow", "build_published", "stated_settings"]
 
-_PLACE = ("workload", "arm", "value")
-_OPTIONAL = ("sd", "source")
+_PLACE = ("workload", "arm")
+_REST = ("value", "sd", "statistic", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,19 @@ class PublishedRow:
         workload: Label of the workload in the study.
         arm: Name of the arm.
         settings: Settings that tell it from other rows, `batch_size` among them.
-        value: What was published, in the unit of the table.
+        value: What was published, in the unit of the table; None: nothing was found,
+            and the study's own value stands alone.
         sd: Its standard deviation, or None.
+        statistic: What it is, if not what the rest of the table is.
         source: Where it was published, if not where the whole table was.
     """
 
     workload: str
     arm: str
     settings: Mapping[str, Value]
-    value: float
+    value: float | None = None
     sd: float | None = None
+    statistic: str | None = None
     source: str | None = None
 
 
@@ -54,15 +57,15 @@ class Published:
         source: Author, title, venue or number, table.
         rows: In the order of the table.
         statistic: What is compared, of every trial: ``final`` or ``best`` and a column
-            of the curve, or ``test_metric_at_best``.
-        percent: Whether the table has percents of what the curves have.
+            of the curve, or ``test_metric_at_best`` (validation metric).
+        percent: Whether metrics are percents of what the curves have.
         over: Setting whose best value is taken for each row, or None.
         by: ``test`` or ``validation``: by which mean final metric it is the best.
         beside: Workload of the table to the one whose results stand in the second
             column.
         beside_by: As `by`, in the second column.
-        diverged: What a trial counts that has diverged, in the unit of the table; None:
-            it is left out and counted.
+        diverged: What a trial counts that has no value of its own since it diverged, in
+            the unit of `statistic`; None: it is left out, and counted.
     """
 
     source: str
@@ -195,9 +198,8 @@ def _lines(table: Any, base: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _check_header(table: str, names: Sequence[str]) -> None:
-    missing = [name for name in _PLACE if name not in names]
-    if missing:
-        rule = f"columns {', '.join(_PLACE)} in its first line"
+    if not {*_PLACE, "value"} <= set(names):
+        rule = "the columns workload, arm and value in its first line"
         raise FieldError(f"`{table}` must have {rule}; got {', '.join(names)!r}.")
 
 
@@ -209,26 +211,34 @@ def _row(place: str, cells: Mapping[str, Any], planned: Planned) -> PublishedRow
     missing = [name for name in _PLACE if name not in cells]
     if missing:
         raise FieldError(f"`{place}`: `{missing[0]}` is missing.")
-    names = str(cells["workload"]), str(cells["arm"])
-    if not all(
-        [
-            _known(place, kind, name, planned)
-            for kind, name in zip(("workload", "arm"), names, strict=True)
-        ]
-    ):
+    workload, arm = (str(cells[name]) for name in _PLACE)
+    found = (
+        _known(place, "workload", workload, planned),
+        _known(place, "arm", arm, planned),
+    )
+    if not all(found):
         return None
     settings = {
-        name: _setting(place, names[1], name, cell, planned)
+        name: _setting(place, arm, name, cell, planned)
         for name, cell in cells.items()
-        if name not in (*_PLACE, *_OPTIONAL)
+        if name not in (*_PLACE, *_REST)
     }
     return PublishedRow(
-        *names,
+        workload,
+        arm,
         settings,
-        _number(place, "value", cells["value"]),
-        _number(place, "sd", cells["sd"]) if "sd" in cells else None,
-        str(cells["source"]) if "source" in cells else None,
+        value=_number(place, "value", cells),
+        sd=_number(place, "sd", cells),
+        statistic=_statistic(place, cells.get("statistic")),
+        source=str(cells["source"]) if "source" in cells else None,
     )
+
+
+def _statistic(place: str, cell: Any) -> str | None:
+    if cell is not None and cell not in get_args(Statistic):
+        known = ", ".join(f"`{name}`" for name in get_args(Statistic))
+        raise must(f"{place}, statistic", f"one of {known}", cell)
+    return cell
 
 
 def _known(place: str, kind: str, name: str, planned: Planned) -> bool:
@@ -259,8 +269,10 @@ def _setting(place: str, arm: str, name: str, cell: Any, planned: Planned) -> Va
     return value
 
 
-def _number(place: str, name: str, cell: Any) -> float:
-    number = numeric(cell)
+def _number(place: str, name: str, cells: Mapping[str, Any]) -> float | None:
+    if name not in cells:
+        return None
+    number = numeric(cells[name])
     if number is None:
-        raise must(f"{place}, {name}", "a finite number", cell)
+        raise must(f"{place}, {name}", "a finite number", cells[name])
     return float(number)

@@ -20,6 +20,7 @@ __all__ = [
     "RangeSchema",
     "SmokeSchema",
     "SpaceSchema",
+    "Statistic",
     "StudySchema",
     "SweepSchema",
     "TuneSchema",
@@ -221,6 +222,19 @@ class ResourcesSchema(_Schema):
     ] = None
 
 
+Statistic = Literal[
+    "final_test_metric",
+    "final_validation_metric",
+    "final_validation_loss",
+    "final_train_loss",
+    "final_lr",
+    "best_validation_metric",
+    "best_validation_loss",
+    "test_metric_at_best",
+]
+"""What of a trial can be held against a published value."""
+
+
 class SelectSchema(_Schema):
     """Which of several trials stand for a published value."""
 
@@ -240,15 +254,7 @@ class PublishedSchema(_Schema):
 
     source: Text
     table: Annotated[Any, _by(fields.as_table)]
-    statistic: Literal[
-        "final_test_metric",
-        "final_validation_metric",
-        "final_validation_loss",
-        "final_train_loss",
-        "best_validation_metric",
-        "best_validation_loss",
-        "test_metric_at_best",
-    ]
+    statistic: Statistic
     percent: Flag | None = None
     select: SelectSchema | None = None
     beside: BesideSchema | None = None
