@@ -107,4 +107,6 @@ class ClosureOracle(Oracle):
     def _as_lane(self, loss: Any) -> Tensor:
         if loss is None:
             raise ValueError("`closure` must return the minibatch's loss; got None.")
-        return torch.as_tensor(loss).detach().reshape(1).to(self._host.gathered.w)
+        w = self._host.gathered.w
+        lane = torch.as_tensor(loss, dtype=w.dtype, device=w.device)
+        return lane.detach().reshape(1)

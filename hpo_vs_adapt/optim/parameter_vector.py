@@ -8,6 +8,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from hpo_vs_adapt.optim.base import Layout
 
@@ -133,7 +134,13 @@ class ParameterVector:
         return self._second
 
     def publish(self) -> None:
-        """Round `w` into the parameters that do not live in it."""
+        """Make a step on `w` one on the parameters.
+
+        Those that live in it are marked as changed, so that autograd refuses to go back
+        through them; the others take its values, rounded.
+        """
+        for p, _ in self._resident:
+            increment_version(p)
         for i, (p, home) in enumerate(self._low):
             p.copy_(home)
             self._versions[i] = p._version
