@@ -48,6 +48,8 @@ class _Row:
     full_plan: str
     cost_per_run: str
     best_metric: str
+    final_metric: str
+    final_sd: str
     chance: str
     share: float
 
@@ -196,6 +198,10 @@ def _row(row: Any, look: Look) -> _Row:
         else wording.UNKNOWN,
         cost_per_run=wording.amount(row.cost_per_run),
         best_metric=wording.metric_value(row.best_metric),
+        final_metric=wording.metric_value(row.final_metric),
+        final_sd=(
+            f"± {wording.metric_value(row.final_sd)}" if row.final_sd > 0 else ""
+        ),
         chance=wording.probability(chance),
         share=0 if math.isnan(chance) else round(chance, 3),
     )

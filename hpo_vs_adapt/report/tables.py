@@ -38,6 +38,8 @@ BILL_COLUMNS = (
     "ratio_low",
     "ratio_high",
     "planned",  # policy trials
+    "final_metric",  # at the end of a run with the settings found, mean over runs
+    "final_sd",  # failed runs left out of both
     "calibration",  # what choosing the arm's settings once had cost; in no bill
 )
 """Columns of the table of arms, one row per workload and arm."""
@@ -116,11 +118,24 @@ def make_bills(results: Results) -> pd.DataFrame:
             else ratios.set_index(index)[source].reindex(rows)
         )
     table["planned"] = _planned(results).reindex(rows, fill_value=0)
+    final = _final(records).reindex(rows)
+    table["final_metric"], table["final_sd"] = final["mean"], final["std"]
     costs = [
         arm.calibration.cost if arm.calibration else math.nan for arm in study.arms
     ]
     table["calibration"] = costs * len(study.workloads)
     return table.reset_index()[list(BILL_COLUMNS)]
+
+
+def _final(records: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and deviation of the last validation metric over an arm's runs.
+
+    Its runs are those of an arm without tuning, or a tuned one's retrained winners.
+    """
+    alone = (records["role"] == "policy") & (records["by"] == "single")
+    runs = records[(alone | (records["role"] == "retrain")) & ~records["failed"]]
+    runs = runs.astype({"final_metric": float})
+    return runs.groupby(["workload", "arm"])["final_metric"].agg(["mean", "std"])
 
 
 def missing_trials(progress: pd.DataFrame) -> pd.DataFrame:
