@@ -1,10 +1,13 @@
 """The key `smoke` of a study: what a smoke run changes, and what is refused."""
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from hpo_vs_adapt.cli import app
 from hpo_vs_adapt.study import Study, StudyError
 from hpo_vs_adapt.study.text import parse
 from tests.report import builder
@@ -159,6 +162,34 @@ def test_a_study_without_smaller_settings_says_how_to_add_some():
 )
 def test_mistakes_show_before_a_smoke_run_is_made(wrong, sentence):
     assert problem(wrong).startswith(sentence)
+
+
+def call(folder, monkeypatch, *args: str):
+    monkeypatch.chdir(folder)
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(args))
+
+
+def test_the_command_line_plans_the_smoke_run(tmp_path, monkeypatch):
+    smoke = {"seeds": [0], "arms": ["adam"], "workloads": ["iris"], "sensitivity": []}
+    (tmp_path / "long.yaml").write_text(json.dumps({**STUDY, "smoke": smoke}))
+    for command, found in (
+        ("plan", "1 trials planned, 0 found on disk, 1 missing."),
+        ("status", "0 of 1 trials done, 0 running, 1 missing"),
+    ):
+        result = call(tmp_path, monkeypatch, command, "long.yaml", "--smoke")
+        assert result.exit_code == 0, result.output
+        assert found in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status", "report"])
+def test_to_ask_for_a_smoke_run_that_is_not_there_is_exit_status_2(
+    tmp_path, monkeypatch, command
+):
+    (tmp_path / "long.yaml").write_text(json.dumps(STUDY))
+    result = call(tmp_path, monkeypatch, command, "long.yaml", "--smoke")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("long.yaml: `smoke` is missing: ")
+    assert "Traceback" not in result.stderr
 
 
 def test_the_report_says_that_it_is_of_a_smoke_run(tmp_path):

@@ -11,9 +11,12 @@ from hpo_vs_adapt.study.parts import (
     Tune,
     WorkloadEntry,
 )
+from hpo_vs_adapt.study.published import Published, PublishedRow
 
 __all__ = [
     "Arm",
+    "Published",
+    "PublishedRow",
     "Resources",
     "Space",
     "Storage",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo_vs_adapt.study.errors import FieldError, Problems, nearest
+from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError, nearest
 from hpo_vs_adapt.study.schema import SmokeSchema, StudySchema
 from hpo_vs_adapt.study.workloads import label_of
 
@@ -17,6 +17,11 @@ __all__ = ["SUFFIX", "merge_smoke"]
 
 SUFFIX = "-smoke"
 """What the name of a smoke run has more than that of its study."""
+
+_MISSING = (
+    "`smoke` is missing: the study has no smaller settings to run `--smoke` with. Add "
+    "some, such as {seeds: [0], budget: {epochs: 1}}."
+)
 
 
 def merge_smoke(
@@ -35,19 +40,10 @@ def merge_smoke(
     Raises:
         StudyError: If there is no `smoke`, or it names what the study does not have.
     """
-    problems = Problems()
     smoke = schema.smoke
     if smoke is None:
-        problems.found.append(
-            "`smoke` is missing: the study has no smaller settings to run `--smoke` "
-            "with. Add some, such as {seeds: [0], budget: {epochs: 1}}."
-        )
-        problems.check(source)
-        smoke = SmokeSchema()
-    merged = {k: v for k, v in data.items() if k != "smoke"}
-    merged["name"] = f"{schema.name}{SUFFIX}"
-    if smoke.seeds is not None:
-        merged["seeds"] = list(smoke.seeds)
+        raise StudyError([_MISSING], source)
+    problems = Problems()
     workloads = {_label(entry): _mapping(entry) for entry in data["workloads"]}
     arms = {arm["name"]: dict(arm) for arm in data["arms"]}
     with problems.collecting():
@@ -60,11 +56,16 @@ def merge_smoke(
         for label, entry in workloads.items():
             if label not in changed:
                 entry["budget"] = smoke.budget.model_dump()
-    merged["workloads"], merged["arms"] = list(workloads.values()), list(arms.values())
-    merged["sensitivity"] = _sweeps(data, smoke, arms)
-    if schema.reference not in arms:
-        merged.pop("reference", None)
-    return merged
+    merged = {
+        **data,
+        "name": f"{schema.name}{SUFFIX}",
+        "seeds": data.get("seeds") if smoke.seeds is None else list(smoke.seeds),
+        "workloads": list(workloads.values()),
+        "arms": list(arms.values()),
+        "reference": schema.reference if schema.reference in arms else None,
+        "sensitivity": _sweeps(data, smoke, arms),
+    }
+    return {key: v for key, v in merged.items() if v is not None and key != "smoke"}
 
 
 def _kept(
