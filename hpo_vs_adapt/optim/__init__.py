@@ -14,6 +14,7 @@ from hpo_vs_adapt.optim.gala import GALA
 from hpo_vs_adapt.optim.gap import GAP
 from hpo_vs_adapt.optim.hypergradient import Hypergradient
 from hpo_vs_adapt.optim.line_search import SLS
+from hpo_vs_adapt.optim.path_scheme import AgAdam, ALeRA, SALeRA
 from hpo_vs_adapt.optim.polyak import SPS
 from hpo_vs_adapt.optim.settings import Setting, SettingProblem, coerce_setting
 from hpo_vs_adapt.optim.tlr import TLR
@@ -37,6 +38,9 @@ RULES: Mapping[str, type[Rule]] = {
     "gap": GAP,
     "tlr": TLR,
     "hypergradient": Hypergradient,
+    "alera": ALeRA,
+    "agadam": AgAdam,
+    "salera": SALeRA,
     "dowg": DoWG,
     "adagrad_norm": AdaGradNorm,
     "sls": SLS,

@@ -144,7 +144,7 @@ class Rule(ABC):
     defaults: ClassVar[str] = "unknown"  # paper, library, calibrated here on ..., ours
     extra_gradients: ClassVar[str] = "0"  # a step, for `list rules`
     extra_memory: ClassVar[str] = "0"  # parameter-sized copies, for `list rules`
-    exempt: ClassVar[Mapping[str, str]] = {}  # checks of the contract, and why not
+    exemptions: ClassVar[Mapping[str, str]] = {}  # contract checks, and why not
     resumable: ClassVar[bool] = True  # else `save` fails: no checkpoints, packs of one
 
     def __init__(self, settings: Stacked, run: Run) -> None:

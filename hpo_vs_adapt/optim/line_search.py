@@ -54,7 +54,7 @@ class SLS(Rule):
         "stochastic gradient, NeurIPS 2019"
     )
     defaults = "the authors' code"
-    exempt: ClassVar[Mapping[str, str]] = {
+    exemptions: ClassVar[Mapping[str, str]] = {
         "check_nothing_is_read_back": "how many passes a search takes is decided by "
         "their losses, so the host must learn whether a lane still searches"
     }

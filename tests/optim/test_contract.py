@@ -41,7 +41,7 @@ def test_rule_keeps_the_contract(name, settings, check):
 @pytest.mark.parametrize("check", RULE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_keeps_the_contract_at_its_defaults(name, check):
-    reason = RULES[name].exempt.get(check.__name__)
+    reason = RULES[name].exemptions.get(check.__name__)
     if reason is None:
         check(RULES[name], {})
     else:
@@ -51,10 +51,10 @@ def test_every_rule_keeps_the_contract_at_its_defaults(name, check):
 def test_every_exemption_is_needed_by_a_rule():
     checks = {check.__name__: check for check in RULE_CHECKS}
     exempt = {
-        (name, why) for rule in RULES.values() for name, why in rule.exempt.items()
+        (name, why) for rule in RULES.values() for name, why in rule.exemptions.items()
     }
     for name, why in sorted(exempt):
-        rules = [rule for rule in RULES.values() if rule.exempt.get(name) == why]
+        rules = [rule for rule in RULES.values() if rule.exemptions.get(name) == why]
         assert any(_breaks(checks[name], rule) for rule in rules), (name, why)
 
 
