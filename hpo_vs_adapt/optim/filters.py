@@ -7,7 +7,6 @@ come from memory once for all that is done with them.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import count, pairwise, takewhile
@@ -125,14 +124,12 @@ class Filters(ABC):
     def _inverse_norms(self, state: State) -> Tensor:
         """Return one over the norms of the filters `m_j^k`, `(..., candidates)`."""
         squares = [1 - momentum * momentum for momentum in self.momenta]
-        if self._norm != "exact":
-            return self._momenta.new_tensor([math.sqrt(square) for square in squares])
-        # sum_{k < t} m^(2 k) = (1 - m^(2 t)) / (1 - m^2)
-        exact = [
-            square / (1 - state[f"power_{j}"].square())
-            for j, square in enumerate(squares)
-        ]
-        return torch.cat(exact, -1).sqrt_().to(self._momenta.dtype)
+        shares = self._momenta.new_tensor(squares, dtype=torch.float64)
+        if self._norm == "exact":
+            # sum_{k < t} m^(2 k) = (1 - m^(2 t)) / (1 - m^2), 1 at the first step
+            powers = [state[f"power_{j}"] for j in range(len(squares))]
+            shares = shares / (1 - torch.cat(powers, -1).square())
+        return shares.sqrt().to(self._momenta.dtype)
 
     def _chosen(self, choice: Tensor) -> list[Tensor]:
         """Return for each candidate 1 where it is chosen, else 0; shape of `choice`.
