@@ -10,11 +10,12 @@ from torch import Tensor
 
 from hpo_vs_adapt.optim.base import Rule, SettingProblem, State
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS, MOMENTUM_SETTINGS
+from hpo_vs_adapt.optim.reductions import add_up, blocks, combine_norms, norm
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
 
-__all__ = ["LastDirection", "dot", "norm", "refuse_settings_of_other_bases"]
+__all__ = ["LastDirection", "refuse_settings_of_other_bases"]
 
 
 def refuse_settings_of_other_bases(settings: Mapping[str, Value]) -> None:
@@ -60,48 +61,41 @@ class LastDirection:
         if "direction" in state:
             state["direction"].copy_(u)
 
-    def read(self, state: State, out: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `(u, scale)`; the direction is `scale * u`.
+    def length(self, state: State) -> Tensor:
+        """Return the direction's norm, shape `(..., 1)`."""
+        scale = self._scale(state)
+        parts = [norm(self._part(place, state)) for place in blocks(self._whole(state))]
+        return scale * combine_norms(parts)
 
-        Args:
-            state: The rule's state.
-            out: Memory that may be written to, shape `(..., P)`; `u` is there, or a
-                tensor of the state.
-        """
+    def compare(self, g: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """Return `(<g, u>, ||u||)` for the direction `u`, both of shape `(..., 1)`."""
+        scale, products, norms = self._scale(state), [], []
+        for place in blocks(g):
+            u = self._part(place, state)
+            norms.append(norm(u))
+            products.append((g[..., place] * u).sum(-1, keepdim=True))
+        return scale * add_up(products), scale * combine_norms(norms)
+
+    def _whole(self, state: State) -> Tensor:
+        if self._adam:
+            return state["mean"]
+        return state["direction" if "direction" in state else "momentum"]
+
+    def _part(self, place: slice, state: State) -> Tensor:
+        """Return a block of the direction but for its scale."""
+        u = self._whole(state)[..., place]
         if not self._adam:
-            kept = "direction" if "direction" in state else "momentum"
-            return state[kept], torch.ones_like(self._eps)
-        root2, correction1 = self._corrections(state)
-        below = torch.sqrt(state["square"], out=out)
-        below.add_(self._eps * root2.to(out.dtype))
-        u = torch.div(state["mean"], below, out=out)
-        return u, (root2 / correction1).to(out.dtype)
+            return u
+        root2 = (1 - state["beta2_power"]).sqrt_()
+        # Before the first step it is 0, and so is the direction, whatever is below.
+        root2 = torch.where(root2 > 0, root2, 1.0)
+        below = torch.sqrt(state["square"][..., place])
+        return u / below.add_(self._eps * root2.to(u.dtype))
 
-    def _corrections(self, state: State) -> tuple[Tensor, Tensor]:
-        """Return both bias corrections, that of the second moment as a root."""
+    def _scale(self, state: State) -> Tensor:
+        if not self._adam:
+            return torch.ones_like(self._eps)
         root2 = (1 - state["beta2_power"]).sqrt_()
         correction1 = 1 - state["beta1_power"]
-        # Before the first step both are 0, and so is the direction, whatever they are.
-        return (
-            torch.where(root2 > 0, root2, 1.0),
-            torch.where(correction1 > 0, correction1, 1.0),
-        )
-
-
-def dot(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
-    """Return the inner products, shape `(..., 1)`.
-
-    A product and a sum round alike for any number of lanes; `matmul` and `einsum` do
-    not, and are slower.
-
-    Args:
-        a: One factor, shape `(..., P)`.
-        b: The other.
-        out: Memory that may be written to; may be that of a factor.
-    """
-    return torch.mul(a, b, out=out).sum(-1, keepdim=True)
-
-
-def norm(a: Tensor) -> Tensor:
-    """Return the Euclidean norms, shape `(..., 1)`."""
-    return torch.linalg.vector_norm(a, dim=-1, keepdim=True)
+        scale = root2 / torch.where(correction1 > 0, correction1, 1.0)
+        return scale.to(self._eps.dtype)

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, Setting, Stacked, State
-from hpo_vs_adapt.optim.bases import norm, refuse_settings_of_other_bases
+from hpo_vs_adapt.optim.bases import refuse_settings_of_other_bases
 from hpo_vs_adapt.optim.directions import (
     ADAM_SETTINGS,
     DECAY_SETTINGS,
@@ -20,6 +20,7 @@ from hpo_vs_adapt.optim.directions import (
 )
 from hpo_vs_adapt.optim.gala_alignment import alignment_of
 from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.reductions import distance
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 if TYPE_CHECKING:
@@ -135,16 +136,14 @@ class GALA(Rule):
     ) -> tuple[Tensor, State]:
         previous = state["previous"]
         _, h = oracle(previous)
-        # From here to its renewal `previous` is memory for what is the size of `w`.
-        moved = norm(previous.sub_(w))
-        a, squared = self._align.measure(g, h, state, previous)
-        changed = norm(h.sub_(g))
+        moved, changed = distance(previous, w), distance(h, g)
         curvature = torch.where(moved > 0, changed / moved, state["curvature"])
+        a, squared = self._align.measure(g, h, state)
+        previous.copy_(w)
         g = self._base.gradient(w, g, state)
         u, scale = self._base.step(w, g, state)
-        self._align.renew(u, state, previous)
+        self._align.renew(u, state)
         self._learn(a, curvature, squared, state)
-        previous.copy_(w)
         w.addcmul_(u, -self._rate.now(state) * scale)
         self._rate.advance(state)
         return w, state
@@ -170,7 +169,7 @@ class GALA(Rule):
         d = state["curvature_sum"] + curvature.double() * squared
         above, below = n, d
         if self.given["optimistic"]:
-            coming = self._align.coming(state, state["previous"])
+            coming = self._align.coming(state)
             above, below = n + a, d + curvature.double() * coming
         lr = state["lr"]
         # An infinite D would give the rate 0, which is finite.
