@@ -19,7 +19,7 @@ from hpo_vs_adapt.optim.torch_library import has_muon
 from hpo_vs_adapt.optim.trial_problem import LAYOUT, Problem, steps
 from tests.optim.bare import RUN, bare_steps, hosted_steps
 
-CASES = [(name, {}) for name in BASELINES] + [
+CASES = [  # beside the defaults, which every rule is held to
     ("nadamw", {"schedule": "cosine", "warmup": 0.1}),
     ("rmsprop", {"momentum": 0.9, "centered": True}),
     ("dadapt_sgd", {"growth_rate": 1.02, "weight_decay": 0.1}),
