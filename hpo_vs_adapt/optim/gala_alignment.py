@@ -9,7 +9,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Rule, State
-from hpo_vs_adapt.optim.bases import LastDirection, dot, norm
+from hpo_vs_adapt.optim.bases import LastDirection
+from hpo_vs_adapt.optim.reductions import add_up, blocks, combine_norms, dot, norm
 
 __all__ = ["Alignment", "alignment_of"]
 
@@ -31,24 +32,21 @@ class Alignment(ABC):
         """Return the alignment's part of the state, beside that of the base."""
 
     @abstractmethod
-    def measure(
-        self, g: Tensor, h: Tensor, state: State, scratch: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
         """Return `(a_n, q_n)` of the last step, shape `(..., 1)`.
 
         Args:
             g: Gradient at the weights, shape `(..., P)`.
             h: Gradient of the same minibatch at the weights before.
             state: The rule's state.
-            scratch: Memory that is written to, shape `(..., P)`.
         """
 
     @abstractmethod
-    def renew(self, u: Tensor, state: State, scratch: Tensor) -> None:
+    def renew(self, u: Tensor, state: State) -> None:
         """Take note of the coming step, whose direction is `u` but for its scale."""
 
     @abstractmethod
-    def coming(self, state: State, scratch: Tensor) -> Tensor:
+    def coming(self, state: State) -> Tensor:
         """Return `q` of the coming step, shape `(..., 1)`."""
 
 
@@ -60,19 +58,17 @@ class _SameBatch(Alignment):
         return {"squared_length": torch.zeros_like(w[..., :1])}
 
     @override
-    def measure(
-        self, g: Tensor, h: Tensor, state: State, scratch: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
         squared = state["squared_length"]
         state["squared_length"] = norm(g).square_()
-        return dot(g, h, out=scratch), squared
+        return dot(g, h), squared
 
     @override
-    def renew(self, u: Tensor, state: State, scratch: Tensor) -> None:
+    def renew(self, u: Tensor, state: State) -> None:
         pass
 
     @override
-    def coming(self, state: State, scratch: Tensor) -> Tensor:
+    def coming(self, state: State) -> Tensor:
         return state["squared_length"]
 
 
@@ -85,30 +81,32 @@ class _PreconditionedBatch(Alignment):
         return {"squared_length": squared, "gradient": torch.zeros_like(w)}
 
     @override
-    def measure(
-        self, g: Tensor, h: Tensor, state: State, scratch: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
         state["gradient"].copy_(g)
-        ph = torch.div(h, self._below(state, scratch), out=scratch)
-        return dot(g, ph, out=scratch), state["squared_length"]
+        products = [
+            (g[..., place] * h[..., place] / self._below(place, state)).sum(
+                -1, keepdim=True
+            )
+            for place in blocks(g)
+        ]
+        return add_up(products), state["squared_length"]
 
     @override
-    def renew(self, u: Tensor, state: State, scratch: Tensor) -> None:
-        below = self._below(state, scratch)
-        pg = torch.div(state["gradient"], below, out=scratch)
-        state["squared_length"] = norm(pg).square_()
+    def renew(self, u: Tensor, state: State) -> None:
+        g = state["gradient"]
+        parts = [norm(g[..., place] / self._below(place, state)) for place in blocks(g)]
+        state["squared_length"] = combine_norms(parts).square_()
 
     @override
-    def coming(self, state: State, scratch: Tensor) -> Tensor:
+    def coming(self, state: State) -> Tensor:
         return state["squared_length"]
 
-    def _below(self, state: State, out: Tensor) -> Tensor:
-        """Return `sqrt(vhat) + eps`; before the first step `vhat` is 0."""
+    def _below(self, place: slice, state: State) -> Tensor:
+        """Return a block of `sqrt(vhat) + eps`; before the first step `vhat` is 0."""
         correction = 1 - state["beta2_power"]
-        correction = torch.where(correction > 0, correction, 1.0)
-        root = torch.sqrt(state["square"], out=out)
-        root.div_(correction.sqrt().to(out.dtype))
-        return root.add_(self._rule.number("eps"))
+        correction = torch.where(correction > 0, correction, 1.0).sqrt_()
+        root = torch.sqrt(state["square"][..., place])
+        return root.div_(correction.to(root.dtype)).add_(self._rule.number("eps"))
 
 
 class _Direction(Alignment):
@@ -123,21 +121,17 @@ class _Direction(Alignment):
         return self._last.init(w, base)
 
     @override
-    def measure(
-        self, g: Tensor, h: Tensor, state: State, scratch: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        u, scale = self._last.read(state, scratch)
-        squared = (scale * norm(u)).square_()
-        return scale * dot(g, u, out=scratch), squared
+    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        a, length = self._last.compare(g, state)
+        return a, length.square()
 
     @override
-    def renew(self, u: Tensor, state: State, scratch: Tensor) -> None:
+    def renew(self, u: Tensor, state: State) -> None:
         self._last.keep(u, state)
 
     @override
-    def coming(self, state: State, scratch: Tensor) -> Tensor:
-        u, scale = self._last.read(state, scratch)
-        return (scale * norm(u)).square_()
+    def coming(self, state: State) -> Tensor:
+        return self._last.length(state).square()
 
 
 def alignment_of(rule: Rule) -> Alignment:

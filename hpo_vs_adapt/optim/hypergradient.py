@@ -22,8 +22,6 @@ from hpo_vs_adapt.optim.base import (
 )
 from hpo_vs_adapt.optim.bases import (
     LastDirection,
-    dot,
-    norm,
     refuse_settings_of_other_bases,
 )
 from hpo_vs_adapt.optim.directions import (
@@ -33,6 +31,7 @@ from hpo_vs_adapt.optim.directions import (
     MOMENTUM_SETTINGS,
 )
 from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.reductions import dot, norm
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 from hpo_vs_adapt.optim.windows import Windows
 
@@ -163,13 +162,11 @@ class Hypergradient(Rule):
         }
 
     def _step(self, w: Tensor, g: Tensor, state: State) -> None:
-        scratch = torch.empty_like(w)
-        last, last_scale = self._last.read(state, scratch)
+        product, length = self._last.compare(g, state)
         if self._additive:
-            lr = self._descend(state, last_scale * dot(g, last, out=scratch))
+            lr = self._descend(state, product)
         else:
-            lengths = norm(g) * norm(last)  # before the scratch is written over
-            lr = self._turn(state, dot(g, last, out=scratch), lengths)
+            lr = self._turn(state, product, norm(g) * length)
         self._rate.learn(state, lr)
         u, scale = self._base.step(w, g, state)
         self._last.keep(u, state)
@@ -200,8 +197,7 @@ class Hypergradient(Rule):
         for last in kept:
             places.append(slice(begin, begin := begin + last.shape[-1]))
         products = [
-            dot(g[..., place], last, out=last)
-            for place, last in zip(places, kept, strict=True)
+            dot(g[..., place], last) for place, last in zip(places, kept, strict=True)
         ]
         u, scale = self._base.step(w, g, state)
         for place, last, product in zip(places, kept, products, strict=True):

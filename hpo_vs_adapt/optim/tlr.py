@@ -19,7 +19,7 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
-from hpo_vs_adapt.optim.bases import dot, refuse_settings_of_other_bases
+from hpo_vs_adapt.optim.bases import refuse_settings_of_other_bases
 from hpo_vs_adapt.optim.directions import (
     ADAM_SETTINGS,
     DECAY_SETTINGS,
@@ -27,6 +27,7 @@ from hpo_vs_adapt.optim.directions import (
     MOMENTUM_SETTINGS,
 )
 from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.reductions import dot
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 from hpo_vs_adapt.optim.windows import Windows
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hpo_vs_adapt.optim.base import State
-from hpo_vs_adapt.optim.bases import dot, norm
+from hpo_vs_adapt.optim.reductions import dot, norm
 
 __all__ = ["Windows"]
 
