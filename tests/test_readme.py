@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 import hpo_vs_adapt
 from hpo_vs_adapt.cli import app
+from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.schema import StudySchema
 from hpo_vs_adapt.study.text import parse
@@ -177,6 +178,18 @@ def test_every_exit_status_of_the_command_line_is_in_the_readme():
     table = README.partition("| exit status |")[2].partition("\n\n")[0]
     listed = {int(number) for number in re.findall(r"^\| (\d+) ", table, re.M)}
     assert listed == {0, messages.CRASHED, messages.WRONG, messages.INTERRUPTED}
+
+
+def test_the_loop_of_ones_own_learns_with_both_optimizers(folder):
+    lines = run(folder, "own_loop.py").splitlines()
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    assert len(losses) == 2
+    assert max(losses) < 0.1  # it begins above 5
+
+
+def test_every_rule_is_named_in_the_readme():
+    table = README.partition("## The contenders")[2].partition("\n## ")[0]
+    assert all(f"`{name}`" in table for name in RULES)
 
 
 def test_every_name_that_the_readme_imports_is_public():
