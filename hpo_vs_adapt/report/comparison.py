@@ -51,7 +51,7 @@ def _about(published: Published) -> str:
     sentences = [f"Compared is the {what}{unit}, mean and standard deviation."]
     if published.over is not None:
         sentences.append(
-            f"Of `{published.over}` each row has the value with the best mean final "
+            f"Of {published.over}, each row has the value with the best mean final "
             f"{published.by} metric."
         )
     if published.beside is not None:
