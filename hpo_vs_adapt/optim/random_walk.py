@@ -58,7 +58,7 @@ SIGMA_TABLE: Mapping[int, float] = {
 SMALL = 50
 """Tensors with fewer parameters have a mu of their own with Adam."""
 
-_DRAWS = 10_000_000  # random numbers of a simulation: mu to about 0.1 %
+_DRAWS = 5_000_000  # random numbers of a simulation: mu to about 0.2 %
 _MEMORIES = 14  # exp(-14): what is left of the start after so many time constants
 
 

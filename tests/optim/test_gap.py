@@ -39,7 +39,8 @@ def trace(settings, gradients, layout=None, oracle=None):
     for g in gradients:
         g = torch.as_tensor(g, dtype=torch.float64).clone()
         w, state = rule.update(w, g, state, oracle)
-        rows.append((w.clone(), dict(state), rule.observe(state)["momentum"].item()))
+        seen = {name: tensor.clone() for name, tensor in state.items()}
+        rows.append((w.clone(), seen, rule.observe(seen)["momentum"].item()))
     return rows
 
 
