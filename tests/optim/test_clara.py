@@ -9,7 +9,14 @@ from hpo_vs_adapt.optim import RULES, SettingProblem, build_rule
 from hpo_vs_adapt.optim.base import Layout, Run
 from hpo_vs_adapt.optim.clara import CLARA
 from hpo_vs_adapt.optim.damping import auto_damping
-from hpo_vs_adapt.optim.random_walk import MU_TABLE, stationary_mu
+from hpo_vs_adapt.optim.random_walk import (
+    MU_TABLE,
+    SIGMA_TABLE,
+    published_sigma,
+    stationary_mu,
+    true_sigma,
+)
+from hpo_vs_adapt.optim.walk_cache import find_walk
 
 TWO = Layout(("weight", "bias"), ((2, 1), (1,)))
 RUN = Run(100, 10)
@@ -99,21 +106,210 @@ def test_the_table_serves_the_sizes_that_it_lists():
         assert state["mu"].item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_small_tensors_of_adam_have_walks_of_their_own():
+    # r = sum ||p_i||^2 / sum mu_i: the mean of the tensors' values is the model's.
+    layout = Layout(("0.weight", "0.bias", "1.weight"), ((9, 9), (2,), (7, 2)))
+    betas = (0.9, 0.999)
+    closed = stationary_mu(torch.tensor([0.2], dtype=torch.float64), 0.9).item()
+    walks = [find_walk(size, 0.2, betas).mu for size in (2, 14)]
+    for settings, expected in [
+        ({"base": "adam"}, (closed + sum(walks)) / 3),
+        ({"base": "adam", "per_tensor": False}, closed),
+        ({"base": "sgd"}, 0.2 / 1.8),  # holds in every dimension
+    ]:
+        for dtype in (torch.float32, torch.float64):
+            rule = build_rule(CLARA, [settings] * 2, RUN, dtype)
+            mu = rule.init(torch.zeros(2, 97, dtype=dtype), layout)["mu"]
+            assert mu.flatten().tolist() == pytest.approx([expected] * 2, rel=1e-6)
+
+
+def test_lanes_may_differ_in_the_memory_of_small_tensors():
+    lanes = [{"base": "adam", "c": c} for c in (0.2, 0.5, 0.2)]
+    rule = build_rule(CLARA, lanes, RUN, torch.float64)
+    layout = Layout(("weight",), ((3,),))
+    mu = rule.init(torch.zeros(3, 3, dtype=torch.float64), layout)["mu"]
+    walks = [find_walk(3, c, (0.9, 0.999)).mu for c in (0.2, 0.5, 0.2)]
+    assert mu.flatten().tolist() == walks
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["sgd", "adam"])
-def test_without_damping_it_is_its_base_bitwise(base):
+def test_on_noise_r_is_one_on_average_for_tensors_of_any_size(base):
+    layout = Layout(("a", "b", "c", "d"), ((1,), (2,), (5,), (60,)))
+    lanes = 2000
+    rule = build_rule(CLARA, [{"base": base, "damping": 0}] * lanes, RUN)
+    source = torch.Generator().manual_seed(0)
+    w = torch.zeros(lanes, 68)
+    state = rule.init(w, layout)
+    means = torch.zeros(lanes)
+    for step in range(450):
+        w, state = rule.update(w, torch.randn(w.shape, generator=source), state, None)
+        if step >= 150:
+            means += state["r"].squeeze(-1) / 300
+    # Three standard errors, and what a simulation of mu is off.
+    error = 3 * means.std().item() / math.sqrt(lanes) + 0.002
+    assert means.mean().item() == pytest.approx(1, abs=error)
+
+
+def test_on_noise_the_path_of_sgd_fills_as_known():
+    # E r_t = 1 - (1 - c)^(2 t); `transient` divides it out.
+    lanes, size = 3000, 30
+    source = torch.Generator().manual_seed(0)
+    noise = [torch.randn(lanes, size, generator=source) for _ in range(8)]
+    for transient in (False, True):
+        settings = {"damping": 0, "transient": transient}
+        rule = build_rule(CLARA, [settings] * lanes, RUN)
+        w = torch.zeros(lanes, size)
+        state = rule.init(w, Layout(("w",), ((size,),)))
+        for t, g in enumerate(noise, start=1):
+            w, state = rule.update(w, g.clone(), state, None)
+            expected = 1 if transient else 1 - 0.8 ** (2 * t)
+            error = 4 * state["r"].std().item() / math.sqrt(lanes) + 1e-5
+            assert state["r"].mean().item() == pytest.approx(expected, abs=error)
+
+
+def test_the_path_of_a_constant_and_of_an_alternating_gradient():
+    c, mu = 0.2, 1 / 9
+    rows = train({"damping": 0.1, "lr": 1.0}, [(1.0, 2.0, 2.0)] * 60)
+    for t, (_, _, r, _) in enumerate(rows, start=1):
+        assert r == pytest.approx((1 - (1 - c) ** t) ** 2 / mu, rel=1e-12)
+    rates = [1.0, *(row[1] for row in rows)]
+    assert rates[1] < rates[0]  # r_1 = 0.36
+    assert all(rates[t + 1] > rates[t] for t in range(1, 60))
+    assert rates[60] / rates[59] == pytest.approx(math.exp(0.1 * 8), rel=1e-4)
+    turning = [(1.0, 2.0, 2.0), (-1.0, -2.0, -2.0)] * 60
+    rows = train({"damping": 0.1, "lr": 1.0}, turning)
+    assert rows[-1][2] == pytest.approx(mu, rel=1e-9)  # (c / (2 - c))^2 / mu
+    assert rows[-1][1] / rows[-2][1] == pytest.approx(math.exp(-0.8 / 9), rel=1e-9)
+
+
+QUADRATIC = torch.tensor([1.0, 10.0], dtype=torch.float64)
+GOLDEN = {
+    True: (
+        [0.36, 1.16637213, 2.14313882, 3.13660883, 4.06650529],
+        [0.0938005, 0.0953741330, 0.1069243187, 0.1323939787, 0.1799056765],
+    ),
+    False: (
+        [0.36, 0.64771414, 1.39638836, 2.3271696, 3.28417339],
+        [0.0938005, 0.0905535692, 0.0942150972, 0.1075867391, 0.1351945343],
+    ),
+}
+
+
+def descend(settings, steps, scale=1.0, dtype=torch.float64):
+    """Weights, r and rates on a quadratic of curvatures 1 and 10, from (1, 1)."""
+    rule = build_rule(CLARA, settings, RUN, dtype)
+    w = torch.ones(2, dtype=dtype)
+    state = rule.init(w, Layout(("w",), ((2,),)))
+    rows = []
+    for _ in range(steps):
+        w, state = rule.update(w, scale * QUADRATIC.to(dtype) * w, state, None)
+        rows.append((w.tolist(), state["r"].item(), state["lr"].item()))
+    return rows
+
+
+@pytest.mark.parametrize("unit_step", [False, True])
+def test_golden_rates_on_a_quadratic(unit_step):
+    rows = descend({"damping": 0.1, "lr": 0.1, "unit_step": unit_step}, 5)
+    lengths, rates = GOLDEN[unit_step]
+    assert [row[1] for row in rows] == pytest.approx(lengths, abs=5e-9)
+    assert [row[2] for row in rows] == pytest.approx(rates, abs=1e-9)
+
+
+def test_the_trace_of_an_independent_loop_over_adam():
+    # Frozen from a loop in Python floats, with the closed form of mu.
+    c, kept = 0.2, 0.8 * 0.9
+    mu = c / (2 - c) * (1 + kept) / (1 - kept)
+    settings = {"base": "adam", "damping": 0.1, "lr": 0.1, "mu": mu}
+    rows = descend(settings, 6)
+    expected = [
+        (0.0586046512, 0.0910155755, 0.900000001, 0.9000000001),
+        (0.1898790698, 0.0839329745, 0.8093596178, 0.8093596161),
+        (0.3489086512, 0.0786422765, 0.7263492868, 0.7263492842),
+        (0.510698746, 0.0748869241, 0.6493317008, 0.6493316974),
+        (0.662253337, 0.0723998792, 0.5769337536, 0.5769337495),
+        (0.7976554194, 0.0709496289, 0.5080748154, 0.5080748106),
+    ]
+    seen = [(r, lr, *w) for w, r, lr in rows]
+    for row, frozen in zip(seen, expected, strict=True):
+        assert row == pytest.approx(frozen, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+@pytest.mark.parametrize(
+    "settings", [{"unit_step": True}, {"base": "adam", "eps": 1e-20}], ids=str
+)
+def test_the_rates_do_not_see_the_losss_scale(settings, scale):
+    settings = {**settings, "damping": 0.1, "lr": 0.05}
+    plain, scaled = descend(settings, 20), descend(settings, 20, scale)
+    assert [r[2] for r in scaled] == pytest.approx([r[2] for r in plain], rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("base", ["sgd", "adam"])
+def test_without_damping_it_is_its_base_bitwise_and_torchs_optimizer(base, dtype):
     settings = {"lr": 0.02, "weight_decay": 0.1}
-    ours = build_rule(CLARA, {**settings, "base": base, "damping": 0}, RUN)
-    plain = build_rule(RULES[base], settings, RUN)
+    ours = build_rule(CLARA, {**settings, "base": base, "damping": 0}, RUN, dtype)
+    plain = build_rule(RULES[base], settings, RUN, dtype)
     noise = torch.Generator().manual_seed(0)
-    one = torch.randn(3, generator=noise)
-    other = one.clone()
+    one = torch.randn(3, generator=noise, dtype=dtype)
+    other, leaf = one.clone(), torch.nn.Parameter(one.clone())
+    library = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[base]
+    optimizer = library([leaf], **settings)
     state, plain_state = ours.init(one, TWO), plain.init(other, TWO)
     for _ in range(30):
-        g = torch.randn(3, generator=noise)
+        g = torch.randn(3, generator=noise, dtype=dtype)
+        leaf.grad = leaf.detach() + g
         one, state = ours.update(one, one + g, state, None)
         other, plain_state = plain.update(other, other + g, plain_state, None)
+        optimizer.step()
         assert torch.equal(one, other)
-        assert torch.equal(state["lr"], torch.tensor([0.02]))
+        assert torch.equal(state["lr"], torch.tensor([0.02], dtype=dtype))
+    if dtype == torch.float64:
+        torch.testing.assert_close(one, leaf.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_schedule_multiplies_what_is_learnt():
+    run = Run(8, 1)
+    gradients = [(1.0, 2.0, 2.0)] * 8
+    rates = {}
+    for schedule in ("constant", "cosine"):
+        settings = {"damping": 0.1, "lr": 0.1, "schedule": schedule}
+        rule = build_rule(CLARA, settings, run, torch.float64)
+        w = torch.zeros(3, dtype=torch.float64)
+        state = rule.init(w, TWO)
+        rates[schedule] = []
+        for g in gradients:
+            rates[schedule].append(rule.observe(state)["lr"].item())
+            before = w.clone()
+            w, state = rule.update(w, torch.tensor(g, dtype=w.dtype), state, None)
+            assert (before - w)[0].item() == pytest.approx(rates[schedule][-1])
+    for t, (plain, cosine) in enumerate(zip(*rates.values(), strict=True)):
+        factor = 0.5 * (1 + math.cos(math.pi * t / 8))
+        assert cosine == pytest.approx(factor * plain, rel=1e-12)
+
+
+def test_a_largest_rate_is_kept_to():
+    gradients = [(1.0, 2.0, 2.0)] * 30
+    rows = train({"lr": 0.1, "damping": 0.1, "lr_max": 0.3}, gradients)
+    assert rows[-1][1] == 0.3
+    assert rows[2][1] < 0.3
+
+
+def test_a_damping_may_be_twice_the_deviation_of_a_random_walk():
+    adam = {"base": "adam"}
+    for settings, size, sigma in [
+        ({"damping": "sigma"}, 62, true_sigma(0.2, 0, 62)),
+        ({"damping": "published_sigma"}, 62, published_sigma(0.2, 62)),
+        ({"damping": "sigma", **adam}, 62, true_sigma(0.2, 0.9, 62)),
+        ({"damping": "sigma", **adam}, 2, find_walk(2, 0.2, (0.9, 0.999)).sigma),
+        ({"damping": "published_sigma", **adam}, 2, SIGMA_TABLE[2]),
+        ({"damping": "published_sigma", **adam}, 63, true_sigma(0.2, 0.9, 63)),
+    ]:
+        rule = build_rule(CLARA, [settings] * 2, RUN, torch.float64)
+        w = torch.zeros(2, size, dtype=torch.float64)
+        damping = rule.init(w, Layout(("w",), ((size,),)))["damping"]
+        assert damping.flatten().tolist() == pytest.approx([2 * sigma] * 2)
 
 
 def test_uncorrelated_steps_leave_the_rate_and_agreeing_ones_raise_it():
@@ -191,6 +387,8 @@ def test_auto_damping_takes_the_length_of_the_run():
         ({"mu": "table", "base": "adam", "c": 0.3}, "mu"),
         ({"mu": "table", "base": "adam", "betas": (0.8, 0.999)}, "mu"),
         ({"mu": 1.5}, "mu"),
+        ({"damping": "published_sigma", "base": "adam", "c": 0.3}, "damping"),
+        ({"lr_max": 0}, "lr_max"),
         ({"damping": "fast"}, "damping"),
         ({"damping": -1}, "damping"),
     ],
