@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,8 +21,8 @@ __all__ = ["COCOB"]
 class COCOB(External):
     """Betting on every weight's gradients; no rate is chosen.
 
-    A weight is at `w_0 + rate * (minus the sum of its gradients)`; the mean of these
-    rates is logged, 0 until the first gradient.
+    A weight is at `w_0 + rate * (minus the sum of its gradients)`. What is logged is
+    the length of the way from `w_0` over that of this sum, 0 until the first gradient.
     """
 
     declares = Declaration(lr="none", schedule="forbidden")
@@ -40,10 +41,13 @@ class COCOB(External):
 
     @override
     def rate(self, guest: Guest, settings: Arguments) -> float:
-        rates = [
-            (s["reward"] + s["L"])
-            / (s["L"] * torch.maximum(s["grad_norm_sum"] + s["L"], alpha * s["L"]))
-            for alpha in [settings["alpha"]]
-            for s in guest.optimizers[0].state.values()
-        ]
-        return float(torch.cat([r.reshape(-1) for r in rates]).mean()) if rates else 0.0
+        moved = gradients = 0.0
+        for s in guest.optimizers[0].state.values():
+            below = torch.maximum(
+                s["grad_norm_sum"] + s["L"], settings["alpha"] * s["L"]
+            )
+            rate = (s["reward"] + s["L"]) / (below * s["L"])
+            total = s["sum_negative_gradients"]
+            moved += float((rate * total).square().sum())
+            gradients += float(total.square().sum())
+        return math.sqrt(moved / gradients) if gradients else 0.0

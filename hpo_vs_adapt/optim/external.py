@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,20 +12,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import (
-    Layout,
-    Oracle,
-    Rule,
-    Run,
-    Stacked,
-    State,
-)
+from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, Stacked, State
 from hpo_vs_adapt.optim.declarations import EXEMPTIONS, Declaration
-from hpo_vs_adapt.optim.guests import Guest, MakeOptimizers, Point, switching
-from hpo_vs_adapt.optim.isolation import isolated, seed_everything
+from hpo_vs_adapt.optim.guests import (
+    Guest,
+    Live,
+    MakeOptimizers,
+    Point,
+    rows,
+    switching,
+)
+from hpo_vs_adapt.optim.isolation import isolated, seed_everything, stream_of
 from hpo_vs_adapt.optim.lane_settings import Arguments, settings_by_lane
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS, Schedule
-from hpo_vs_adapt.optim.snapshots import stack_bytes, unstack_bytes
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.trials import Value
@@ -35,13 +33,7 @@ __all__ = ["External"]
 
 _GAMMA = 8.0  # of the averaging
 
-
-class _Live(State):
-    """A state that also holds what is no tensor: the optimizers, one entry a lane."""
-
-    def __init__(self, tensors: State, guests: list[Guest]) -> None:
-        super().__init__(tensors)
-        self.guests = guests
+_PATIENCE = 20  # steps without a finite gradient after which a lane is given up
 
 
 class External(Rule):
@@ -50,20 +42,22 @@ class External(Rule):
     Gradients come from the pack; each lane has an instance of its own, so that no lane
     sees another. A step whose gradient is zero or not finite (or whose loss is not,
     where the optimizer uses it) is not handed on but skipped and counted: libraries
-    divide by it, or never recover. All parameters are one group, since some libraries
-    read the first group's rate alone, and all have a gradient, since some fail without.
+    divide by it, or never recover. After 20 such gradients in a row that are not finite
+    the weights become NaN, as they would have long before without this: the trial has
+    diverged. All parameters are one group, since some libraries read the first group's
+    rate alone, and all have a gradient, since some fail without.
 
     A schedule multiplies the group's `lr`, which always is that of the coming step.
     Iterates are averaged by polynomial decay (Shamir & Zhang, ICML 2013), as the DoG
     paper does: `average <- (1 - c) average + c w`, `c = 9 / (t + 8)` at step `t` from
     1.
 
-    The state has `step` and `skipped`, `(..., 1)`; with averaging `average`, `(..., P)`
-    and with random numbers `stream`, `(..., 1)`. In a checkpoint the optimizers are
-    `snapshot`, uint8 of shape `(..., bytes)`, and `snapshot_bytes`, `(..., 1)`.
+    The state has `step`, `skipped` and `lost` (steps since the last finite gradient),
+    `(..., 1)`; with averaging `average`, `(..., P)`; with random numbers `stream`,
+    `(..., 1)`; and the optimizers (`Live`).
 
     A subclass states `declares` and `source`, and overrides what differs: `arguments`,
-    `make`, `rate`.
+    `make`, `rate`. Its `extra_memory` is the optimizer's own and two copies here.
     """
 
     declares: ClassVar[Declaration]
@@ -76,6 +70,7 @@ class External(Rule):
         super().__init_subclass__()
         if "declares" in vars(cls):
             cls.resumable = cls.declares.resumable
+            cls.extra_gradients = cls.declares.extra_passes
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)
@@ -106,8 +101,9 @@ class External(Rule):
 
     @classmethod
     def free_hyperparameters(cls) -> tuple[str, ...]:
-        """Return the settings that are left to the user, schedules aside."""
-        return tuple(name for name in cls.settings if name not in SCHEDULE_SETTINGS)
+        """Return the settings that are left to the user, a schedule's aside."""
+        scheduled = SCHEDULE_SETTINGS if "schedule" in cls.settings else {}
+        return tuple(name for name in cls.settings if name not in scheduled)
 
     def arguments(self, settings: Arguments) -> Arguments:
         """Return what the constructor is called with for the settings of a lane."""
@@ -139,18 +135,19 @@ class External(Rule):
     @override
     def init(self, w: Tensor, layout: Layout) -> State:
         zero = torch.zeros_like(w[..., :1])
-        tensors = {"step": zero.long(), "skipped": zero}
+        tensors = {"step": zero.long(), "skipped": zero, "lost": zero.long()}
         if self.declares.averaging:
             tensors["average"] = w.clone()
         if self.declares.draws_random:
-            seeds = [_seed_of(row) for row in _rows(w)]
-            tensors["stream"] = torch.tensor(seeds).reshape(zero.shape).to(w.device)
+            seeds = torch.tensor([stream_of(row) for row in rows(w)])
+            tensors["stream"] = seeds.reshape(zero.shape).to(w.device)
+        guests = []
         with isolated(w.device):
-            guests = [
-                Guest(row, layout.shapes, self._maker(lane))
-                for lane, row in enumerate(_rows(w))
-            ]
-        state = _Live(tensors, guests)
+            for lane, row in enumerate(rows(w)):
+                if self.declares.draws_random:
+                    seed_everything(stream_of(row), "start")
+                guests.append(Guest(row, layout.shapes, self._maker(lane)))
+        state = Live(tensors, guests)
         self._schedule_rates(state)
         return state
 
@@ -158,18 +155,21 @@ class External(Rule):
     def update(
         self, w: Tensor, g: Tensor, state: State, oracle: Oracle
     ) -> tuple[Tensor, State]:
-        assert isinstance(state, _Live)
-        sound = self._sound(g, oracle)
+        assert isinstance(state, Live)
+        finite, sound = self._judged(g, oracle)
+        state["lost"] = torch.where(finite, 0, state["lost"] + 1)
         streams = self._streams(state)
-        taken = sound.flatten().tolist()
+        read = torch.cat([sound.long(), state["lost"]], -1).reshape(-1, 2).tolist()
         with isolated(w.device):
-            for row, guest in enumerate(state.guests):
-                if not taken[row]:
-                    continue
+            for row, (taken, lost) in enumerate(read):
+                mine = oracle if w.dim() == 1 else oracle.lane(row)
+                point = Point(rows(w)[row], rows(g)[row], mine)
                 if streams:
                     seed_everything(*streams[row])
-                mine = oracle if w.dim() == 1 else oracle.lane(row)
-                self._step_guest(guest, Point(_rows(w)[row], _rows(g)[row], mine))
+                if taken:
+                    self._step_guest(state.guests[row], point)
+                elif lost >= _PATIENCE:
+                    point.w.fill_(torch.nan)
         state["step"] += 1
         state["skipped"] += ~sound
         self._schedule_rates(state)
@@ -181,20 +181,20 @@ class External(Rule):
 
     @override
     def weights(self, w: Tensor, state: State) -> Tensor:
-        assert isinstance(state, _Live)
+        assert isinstance(state, Live)
         if self.declares.averaging:
             return state["average"]
         if not self.declares.mode_switch:
             return w
         shown = w.clone()
         with isolated(w.device):
-            for row, guest in zip(_rows(shown), state.guests, strict=True):
+            for row, guest in zip(rows(shown), state.guests, strict=True):
                 row.copy_(guest.evaluated(row))
         return shown
 
     @override
     def observe(self, state: State) -> dict[str, Tensor]:
-        assert isinstance(state, _Live)
+        assert isinstance(state, Live)
         skipped = state["skipped"]
         rates = [
             self.rate(guest, self._lane(row)) for row, guest in enumerate(state.guests)
@@ -208,32 +208,17 @@ class External(Rule):
 
     @override
     def save(self, state: State) -> State:
-        assert isinstance(state, _Live)
+        assert isinstance(state, Live)
         if not self.resumable:
             raise ValueError(
                 f"{type(self).__name__} must train in one piece: it cannot be saved."
             )
-        step = state["step"]
-        snapshots, sizes = stack_bytes([guest.snapshot() for guest in state.guests])
-        shape = (*step.shape[:-1], snapshots.shape[-1])
-        return {
-            **state,
-            "snapshot": snapshots.reshape(shape).to(step.device),
-            "snapshot_bytes": sizes.reshape(step.shape).to(step.device),
-        }
+        return state.saved()
 
     @override
     def resume(self, w: Tensor, saved: State) -> State:
-        tensors = dict(saved)
-        snapshots = unstack_bytes(
-            _rows(tensors.pop("snapshot")), tensors.pop("snapshot_bytes")
-        )
         with isolated(w.device):
-            guests = [
-                Guest.reopened(row, snapshots[lane], self._maker(lane))
-                for lane, row in enumerate(_rows(w))
-            ]
-        return _Live(tensors, guests)
+            return Live.opened(w, saved, self._maker)
 
     def _step_guest(self, guest: Guest, point: Point) -> None:
         guest.put(point.w)
@@ -257,10 +242,16 @@ class External(Rule):
                 switching(optimizer).train()
         return made
 
-    def _sound(self, g: Tensor, oracle: Oracle) -> Tensor:
+    def _judged(self, g: Tensor, oracle: Oracle) -> tuple[Tensor, Tensor]:
+        """Return where a step's numbers are finite, and where there is a step in them.
+
+        Both have the shape `(..., 1)`.
+        """
         norm = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
-        sound = torch.isfinite(norm) & (norm > 0)
-        return sound & torch.isfinite(oracle.loss) if self.declares.uses_loss else sound
+        finite = torch.isfinite(norm)
+        if self.declares.uses_loss:
+            finite &= torch.isfinite(oracle.loss)
+        return finite, finite & (norm > 0)
 
     def _streams(self, state: State) -> list[tuple[int, int]]:
         """Return what seeds each lane's random numbers in this step, if needed."""
@@ -269,7 +260,7 @@ class External(Rule):
         streams, steps = (state[n].flatten().tolist() for n in ("stream", "step"))
         return list(zip(streams, steps, strict=True))
 
-    def _schedule_rates(self, state: _Live) -> None:
+    def _schedule_rates(self, state: Live) -> None:
         """Give the optimizers the rate of the coming step."""
         if self._schedule is None:
             return
@@ -278,14 +269,3 @@ class External(Rule):
             for optimizer in guest.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = self._lane(row)["lr"] * factors[row]
-
-
-def _rows(tensor: Tensor) -> Tensor:
-    """Return a tensor with lanes first, also that of a lane without a pack."""
-    return tensor.unsqueeze(0) if tensor.dim() == 1 else tensor
-
-
-def _seed_of(w: Tensor) -> int:
-    """Return a seed that follows from a lane's initial weights, shape `(P,)`."""
-    digest = hashlib.blake2b(w.detach().cpu().numpy().tobytes(), digest_size=7)
-    return int.from_bytes(digest.digest(), "big")

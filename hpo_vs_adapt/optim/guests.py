@@ -11,10 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hpo_vs_adapt.optim.base import Oracle
-from hpo_vs_adapt.optim.snapshots import open_snapshot, take_snapshot
+from hpo_vs_adapt.optim.base import Oracle, State
+from hpo_vs_adapt.optim.snapshots import (
+    open_snapshot,
+    stack_bytes,
+    take_snapshot,
+    unstack_bytes,
+)
 
-__all__ = ["Guest", "MakeOptimizers", "Point", "switching"]
+__all__ = ["Guest", "Live", "MakeOptimizers", "Point", "rows", "switching"]
 
 MakeOptimizers: TypeAlias = Callable[[list[nn.Parameter]], list[Optimizer]]
 """Returns new optimizers that share the parameters out among them."""
@@ -143,6 +148,62 @@ class Guest:
         sizes = [torch.Size(shape).numel() for shape in self._shapes]
         parts = torch.split(flat, sizes)
         return [part.view(s) for part, s in zip(parts, self._shapes, strict=True)]
+
+
+class Live(State):
+    """A state that also holds what is no tensor: the lanes' optimizers.
+
+    In a checkpoint they are `snapshot`, uint8 of shape `(..., bytes)`, and
+    `snapshot_bytes`, how many of them count, `(..., 1)`.
+
+    Args:
+        tensors: `step`, `(..., 1)`, and what else is kept beside the optimizers.
+        guests: One a lane.
+    """
+
+    def __init__(self, tensors: State, guests: list[Guest]) -> None:
+        super().__init__(tensors)
+        self.guests = guests
+
+    def saved(self) -> State:
+        """Return all of it as tensors, lanes first.
+
+        Raises:
+            ValueError: If an optimizer holds what cannot be saved.
+        """
+        step = self["step"]
+        snapshots, sizes = stack_bytes([guest.snapshot() for guest in self.guests])
+        shape = (*step.shape[:-1], snapshots.shape[-1])
+        return {
+            **self,
+            "snapshot": snapshots.reshape(shape).to(step.device),
+            "snapshot_bytes": sizes.reshape(step.shape).to(step.device),
+        }
+
+    @classmethod
+    def opened(
+        cls, w: Tensor, saved: State, maker: Callable[[int], MakeOptimizers]
+    ) -> Live:
+        """Return what `saved` was taken of, at weights `w`, shape `(..., P)`.
+
+        Args:
+            w: Weights of the lanes.
+            saved: What `saved` returned.
+            maker: Returns what builds the optimizers of a lane.
+        """
+        tensors = dict(saved)
+        padded, sizes = tensors.pop("snapshot"), tensors.pop("snapshot_bytes")
+        snapshots = unstack_bytes(rows(padded), sizes)
+        guests = [
+            Guest.reopened(row, snapshots[lane], maker(lane))
+            for lane, row in enumerate(rows(w))
+        ]
+        return cls(tensors, guests)
+
+
+def rows(tensor: Tensor) -> Tensor:
+    """Return a tensor with lanes first, also that of a lane without a pack."""
+    return tensor.unsqueeze(0) if tensor.dim() == 1 else tensor
 
 
 def switching(optimizer: Optimizer) -> Any:

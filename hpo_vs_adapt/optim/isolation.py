@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import random
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hpo_vs_adapt.seeds import derive
 
-__all__ = ["isolated", "seed_everything"]
+__all__ = ["isolated", "seed_everything", "stream_of"]
 
 
 @contextlib.contextmanager
@@ -45,3 +47,13 @@ def seed_everything(*labels: int | str) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  # the generator that libraries use
     torch.manual_seed(seed)
+
+
+def stream_of(w: Tensor) -> int:
+    """Return a seed that follows from a lane's initial weights, shape `(P,)`.
+
+    So lanes with other training seeds draw other numbers, and a lane draws the same in
+    any pack.
+    """
+    digest = hashlib.blake2b(w.detach().cpu().numpy().tobytes(), digest_size=7)
+    return int.from_bytes(digest.digest(), "big")

@@ -167,6 +167,37 @@ def test_a_bad_gradient_is_skipped_as_if_the_step_had_not_been(name, bad):
     )
 
 
+def test_a_lane_without_finite_gradients_is_given_up():
+    built, problem, w, state = begin(BASELINES["prodigy"])
+    for number in range(20):
+        g = problem.gradient(w, number)
+        g[0] = torch.nan
+        assert torch.isfinite(w).all()
+        w, state = built.update(w, g, state, problem.oracle(w.clone(), number))
+    assert torch.isnan(w[0]).all()
+    assert torch.isfinite(w[1]).all()
+    assert built.observe(state)["skipped"].flatten().tolist() == [20, 0]
+
+
+def test_gradients_of_zero_give_up_nothing():
+    built, problem, w, state = begin(BASELINES["prodigy"])
+    for _ in range(25):
+        oracle = problem.oracle(w.clone(), 0)
+        w, state = built.update(w, torch.zeros_like(w), state, oracle)
+    w, state = one_step(built, problem, w, state)
+    assert torch.isfinite(w).all()
+
+
+def test_a_finite_gradient_ends_the_count():
+    built, problem, w, state = begin(BASELINES["prodigy"])
+    for number in range(30):
+        g = problem.gradient(w, number)
+        if number % 10:
+            g[0] = torch.inf
+        w, state = built.update(w, g, state, problem.oracle(w.clone(), number))
+    assert torch.isfinite(w).all()
+
+
 @pytest.mark.parametrize("name", NEEDY)
 def test_a_loss_that_is_not_finite_is_skipped_where_it_is_used(name):
     built, problem, w, state = begin(BASELINES[name])
@@ -352,6 +383,21 @@ def test_schedule_free_counts_its_warm_up_in_shares_of_the_run():
     assert rule.observe(state)["lr"].item() == pytest.approx(1 / 20)
     w, state = one_step(rule, problem, w, state)
     assert rule.observe(state)["lr"].item() == pytest.approx(2 / 20)
+
+
+def test_what_is_left_to_the_user_is_counted():
+    free = {name: BASELINES[name].free_hyperparameters() for name in BASELINES}
+    assert free["dog"] == ("reps_rel", "eps", "weight_decay")
+    assert free["momo_adam"] == (
+        "lr",
+        "betas",
+        "eps",
+        "weight_decay",
+        "lb",
+        "use_fstar",
+    )
+    assert "warmup" in free["schedule_free_sgd"]  # its own
+    assert "warmup" not in free["prodigy"]  # of a schedule, as any rule has
 
 
 def test_unused_parameters_have_gradients_of_zero():
