@@ -34,8 +34,10 @@ class COCOB(External):
         "weight_decay": Setting(0.0, "coupled (L2) weight decay", low=0),
     }
     adapts = "rate"
-    reference = "Orabona & Tommasi, Training deep networks without learning rates "
-    reference += "through coin betting, NeurIPS 2017"
+    reference = (
+        "Orabona & Tommasi, Training deep networks without learning rates through coin "
+        "betting, NeurIPS 2017"
+    )
     defaults = "library"
     extra_memory = "5 + 2"
 

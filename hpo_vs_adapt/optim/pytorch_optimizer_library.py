@@ -209,8 +209,10 @@ class AliG(External):
         "momentum": _MOMENTUM,
     }
     adapts = "rate"
-    reference = "Berrada, Zisserman, Kumar, Training neural networks for and by "
-    reference += "interpolation, ICML 2020"
+    reference = (
+        "Berrada, Zisserman, Kumar, Training neural networks for and by interpolation, "
+        "ICML 2020"
+    )
     defaults = "ours; the library has no cap and no momentum"
     extra_memory = "1 + 2"
 
@@ -238,7 +240,9 @@ class AdamG(External):
     }
     fixed: ClassVar = {"weight_decouple": True}
     adapts = "rate"
-    reference = "Pan, Towards stability of parameter-free optimization, 2024, AdamG"
+    reference = (
+        "Pang et al., AdamG: towards stability of parameter-free optimization, 2024"
+    )
     defaults = "library"
     extra_memory = "3 + 2"
 
