@@ -241,7 +241,8 @@ class AdamG(External):
     fixed: ClassVar = {"weight_decouple": True}
     adapts = "rate"
     reference = (
-        "Pang et al., AdamG: towards stability of parameter-free optimization, 2024"
+        "Pang, Yu, Hoang, Zhou, Towards stability of parameter-free optimization, "
+        "2024, arXiv 2405.04376"
     )
     defaults = "library"
     extra_memory = "3 + 2"
