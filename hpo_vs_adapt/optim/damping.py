@@ -39,6 +39,23 @@ def auto_damping(mu: Tensor, steps: int, unit_step: bool) -> Tensor:
     450 steps (SGD) or 800 (Adam); in 170 steps all forms still arrive from 1e-6, in 85
     only SGD with unit steps.
 
+    Beside the paper's fixed values, test accuracy in % on digits (a layer of 64, batch
+    64, from lr 1e-6, two seeds, in the longest run one) after 85, 340, 1700 and 6000
+    steps:
+
+    =========  ===============  ===============  ===============  ===============
+    damping    SGD              SGD, unit step   Adam             Adam, unit step
+    =========  ===============  ===============  ===============  ===============
+    auto       10, 98, 98, 97   97, 98, 98, 98   50, 98, 98, 98    9, 98, 98, 98
+    0.001       8,  8, 12, 97    8,  8, 14, 98    8,  8, 12, 77    8,  8,  8,  9
+    0.01        8, 88, 98, 97    8, 94, 98, 98    8,  9, 97, 98    8,  8, 34, 98
+    0.1        51, 54, 54, 11   97, 98, 98, 98    8, 98, 98, 98    8, 96, 98, 98
+    =========  ===============  ===============  ===============  ===============
+
+    A fixed value suits some lengths and bases only: 0.001 is too slow from there in
+    any but the longest run, 0.1 breaks raw SGD. From lr 0.1 all of them end at 94 to
+    99 %.
+
     Args:
         mu: Squared path length at which the rate stays, shape `(..., 1)`.
         steps: Length of the run.

@@ -140,7 +140,7 @@ class GAP(Rule):
         "Lee & Lee, Greedy Alignment Principle for Optimizer Selection, 2026, "
         "arXiv 2512.06370"
     )
-    defaults = "paper (its code's front page) with base sgd, global switch; else ours"
+    defaults = "paper (the front page of its code)"
     extra_gradients = "0; with validate 1 in val_every"
     extra_memory = "a buffer a candidate; with base adam or adamw 1 more"
 
