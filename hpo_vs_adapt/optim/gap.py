@@ -32,6 +32,7 @@ __all__ = ["GAP"]
 
 _CLOCK = "held_out_clock"
 _FLAG = (False, True)
+_VAL_SHARE = 0.1
 
 
 class GAP(Rule):
@@ -57,14 +58,12 @@ class GAP(Rule):
       every `val_every` steps; between them the choice is kept.
 
     The paper's code was not seen: the norm of Adam's filter, patience, modulation,
-    the frequency of validation and where weight decay goes (into the gradient, or as
-    AdamW has it) are reconstructed.
+    when validation selects and where weight decay goes are reconstructed.
 
-    The state has the tensors of the filters and of `Selection` (its `choice` is an
-    index into the candidates in ascending order) and of `LearntRate`, whose `rejected`
-    counts scores that were not finite. With `validate`, `held_out_clock` is an empty
-    tensor with the steps until the next selection as its length: a step must know
-    them, and reads no counter back.
+    The state has the tensors of the filters, of `Selection` (`choice` is an index into
+    the ascending candidates) and of `LearntRate`. With `validate`, `held_out_clock` is
+    an empty tensor as long as there are steps until the next selection: a step must
+    know that, and reads no counter back.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -124,7 +123,7 @@ class GAP(Rule):
             10, "steps between two selections", low=1, integer=True, shared=True
         ),
         "val_share": Setting(
-            0.1,
+            _VAL_SHARE,
             "share of the training samples held out for selections",
             low=0,
             high=1,
@@ -164,31 +163,26 @@ class GAP(Rule):
     def check(cls, settings: Mapping[str, Value]) -> None:
         mode = settings.get("mode", "switch")
         choosing = ("norm", "exclude_current", "lr_modulation", "patience", "validate")
-        beside: dict[str, tuple[str, ...]] = {
-            f"mode {mode}": {
-                "default": ("score_ema", *choosing),
-                "switch_parameter_wise": ("score_ema",),
-            }.get(str(mode), ()),
-        }
+        beside: dict[str, tuple[str, ...]] = {}
+        if mode != "switch":
+            also = choosing if mode == "default" else ()
+            beside[f"mode {mode}"] = ("score_ema", *also)
         if settings.get("base", "sgd") == "sgd":
             beside["base sgd"] = ("beta2", "eps")
         if not settings.get("validate"):
             beside["validate false"] = ("val_every", "val_share")
         for other, names in beside.items():
             for name in names:
-                default = cls.settings[name].default
-                if settings.get(name, default) != default:
-                    raise SettingProblem(
-                        name, settings[name], f"left out beside {other}"
-                    )
+                value, default = settings.get(name), cls.settings[name].default
+                if name in settings and value != default:
+                    raise SettingProblem(name, value, f"left out beside {other}")
 
     @override
     @classmethod
     def held_out_share(cls, settings: Mapping[str, Value]) -> float:
         if not settings.get("validate"):
             return 0.0
-        share = settings.get("val_share", cls.settings["val_share"].default)
-        return float(cast("float", share))
+        return cast("float", settings.get("val_share", _VAL_SHARE))
 
     @override
     def init(self, w: Tensor, layout: Layout) -> State:
@@ -218,11 +212,8 @@ class GAP(Rule):
     @override
     def observe(self, state: State) -> dict[str, Tensor]:
         choice = self._selection.choice(state)
-        lr = self._rate.now(state)
-        shown = {
-            "momentum": self._filters.momentum(choice),
-            "choice": choice.to(lr.dtype),
-        }
+        momentum, lr = self._filters.momentum(choice), self._rate.now(state)
+        shown = {"momentum": momentum, "choice": choice.to(lr.dtype)}
         if self.given["lr_modulation"]:
             shown["lr_factor"] = self._filters.factor(choice)
         means = {name: each.mean(-1, keepdim=True) for name, each in shown.items()}
@@ -232,17 +223,15 @@ class GAP(Rule):
     def save(self, state: State) -> State:
         if not self._validates:
             return state
-        until = state[_CLOCK].shape[-2]
-        like = state["rejected"]
+        until, like = state[_CLOCK].shape[-2], state["rejected"]
         return {**state, _CLOCK: torch.full_like(like, until, dtype=torch.int64)}
 
     @override
     def resume(self, w: Tensor, saved: State) -> State:
         if not self._validates:
             return saved
-        # The lanes of a pack have taken the same steps.
-        until = int(saved[_CLOCK].flatten()[0])
-        return {**saved, _CLOCK: _clock(w, until)}
+        until = saved[_CLOCK].flatten()[0]  # lanes of a pack have taken the same steps
+        return {**saved, _CLOCK: _clock(w, int(until))}
 
     def _held_out_gradient(
         self, w: Tensor, state: State, oracle: Oracle
