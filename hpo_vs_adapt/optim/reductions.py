@@ -7,11 +7,12 @@ from torch import Tensor
 
 __all__ = ["add_up", "blocks", "combine_norms", "distance", "dot", "norm"]
 
-_BLOCK = 2**16
+_BLOCK = 2**17
 """Entries of a lane, however many lanes: other blocks round differently.
 
-Measured on a CPU for 11 million: a product written to fresh memory
-and summed takes 46 ms, in blocks that stay in the cache 5 ms.
+Measured on a CPU for 11 million in float32: a product written to fresh memory and
+summed takes 46 ms, in blocks that stay in the cache 8 ms; the norm of the whole errs by
+4e-4, that of blocks by 1e-7.
 """
 
 
@@ -29,7 +30,7 @@ def add_up(parts: list[Tensor]) -> Tensor:
 
 def combine_norms(parts: list[Tensor]) -> Tensor:
     """Return the norm of the whole from those of its blocks, all `(..., 1)`."""
-    return parts[0] if len(parts) == 1 else norm(torch.cat(parts, -1))
+    return parts[0] if len(parts) == 1 else _norm(torch.cat(parts, -1))
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -43,9 +44,13 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 def norm(a: Tensor) -> Tensor:
     """Return the Euclidean norms, shape `(..., 1)`."""
-    return torch.linalg.vector_norm(a, dim=-1, keepdim=True)
+    return combine_norms([_norm(a[..., p]) for p in blocks(a)])
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the norms of `a - b`, shape `(..., 1)`."""
-    return combine_norms([norm(a[..., p] - b[..., p]) for p in blocks(a)])
+    return combine_norms([_norm(a[..., p] - b[..., p]) for p in blocks(a)])
+
+
+def _norm(a: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(a, dim=-1, keepdim=True)
