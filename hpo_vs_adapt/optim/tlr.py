@@ -44,6 +44,7 @@ PRESETS: Mapping[str, tuple[float, float]] = {
 """`gamma` and `p`, the share of an epoch between two changes of the rate."""
 
 _CODE_EPSILON = 1e-10  # what the published code adds to the denominator
+_CLOCK = "clock"
 
 
 class TLR(Rule):
@@ -68,7 +69,9 @@ class TLR(Rule):
     the sums are then weighted means (`Windows`).
 
     The state has the base's tensors, the parts of `LearntRate` and, in the practical
-    form, of `Windows`, and `factor` (the last `phi`), `(..., 1)`.
+    form, of `Windows`, and `factor` (the last `phi`), `(..., 1)`. The steps taken are
+    also the length of an empty tensor: so it is known, without reading a counter back,
+    in which steps no lane's window is full and the sums need not be looked at.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -114,6 +117,7 @@ class TLR(Rule):
             self._gamma = torch.full_like(self._gamma, gamma)
             every = torch.full_like(every, max(1, int(share * run.steps_per_epoch)))
         self._windows = Windows(every)
+        self._lengths = set(every.flatten().tolist())
 
     @override
     @classmethod
@@ -139,6 +143,7 @@ class TLR(Rule):
             **self._base.init(w, layout),
             **self._rate.init(),
             **({} if self._look_ahead else self._windows.init(w)),
+            **({} if self._look_ahead else {_CLOCK: _clock(w, 0)}),
             "factor": torch.ones_like(self.number("lr")),
         }
 
@@ -164,8 +169,21 @@ class TLR(Rule):
             **self._base.observe(state),
         }
 
+    @override
+    def save(self, state: State) -> State:
+        return {name: tensor for name, tensor in state.items() if name != _CLOCK}
+
+    @override
+    def resume(self, w: Tensor, saved: State) -> State:
+        if self._look_ahead:
+            return saved
+        # The lanes of a pack have taken the same steps.
+        return {**saved, _CLOCK: _clock(w, int(saved["step"].flatten()[0]))}
+
     def _slide(self, u: Tensor, scale: Tensor, state: State) -> None:
         """Add a direction to the window; change the rate where the window is full."""
+        taken = state[_CLOCK].shape[-2] + 1
+        state[_CLOCK] = _clock(u, taken)
         step, every = state["step"] + 1, self._windows.every
         factor = self._rate.factor(state)
         if self._exact:
@@ -173,6 +191,8 @@ class TLR(Rule):
             factor = factor * (step > every + 1)
             step = step - 1
         self._windows.add(u, scale, factor, state)
+        if all((taken - self._exact) % length for length in self._lengths):
+            return
         num = self._windows.product(state)
         den = self._windows.old_length(state).square() - num
         due = step % every == 0
@@ -200,3 +220,7 @@ class TLR(Rule):
         lr = state["lr"]
         taken = self._rate.learn(state, torch.where(due, lr * factor, lr))
         state["factor"] = torch.where(due & taken, factor, state["factor"])
+
+
+def _clock(w: Tensor, steps: int) -> Tensor:
+    return w.new_empty((*w.shape[:-1], steps, 0))
