@@ -40,7 +40,7 @@ CASES = [
     (GAP, {"lr": 0.01}),
     (GAP, {"lr": 0.01, "candidates": (0.0, 0.8), "score_ema": 0.5, "patience": 2}),
     (GAP, {**ADAM, "lr": 0.01, "mode": "switch_parameter_wise"}),
-    (GAP, {**ADAMW, "lr": 0.01, "norm": "exact", "lr_modulation": True}),
+    (GAP, {**ADAMW, "lr": 0.01, "lr_modulation": True}),
     (TLR, {"every": 2, "lr": 0.01}),
     (TLR, {"every": 3, "momentum": 0.8, "nesterov": True, "lr": 0.01}),
     (TLR, {**ADAMW, "every": 2, "lr": 0.01}),
