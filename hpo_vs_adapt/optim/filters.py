@@ -22,7 +22,7 @@ __all__ = ["Filters", "cut_pieces", "of_piece"]
 
 # Entries of a lane in a block: few calls, and all its buffers stay in the cache. It
 # must not depend on the number of lanes: other blocks, other rounding.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 17
 
 _Blocks: TypeAlias = Sequence[tuple[slice, slice]]
 """Where the blocks of a piece lie: in the piece, and in the whole vector."""

@@ -442,7 +442,7 @@ def test_blocks_do_not_show(monkeypatch):
 @pytest.mark.parametrize("lanes", [2, 3, 7])
 @pytest.mark.parametrize("base", ["sgd", "adam"])
 def test_lanes_of_models_longer_than_a_block_do_not_depend_on_the_pack(base, lanes):
-    size = 70_001
+    size = 140_001
     layout = Layout(("0.weight", "0.bias"), ((size - 33,), (33,)))
     source = torch.Generator().manual_seed(0)
     gradients = [torch.randn(1, size, generator=source) for _ in range(4)]
