@@ -1,4 +1,4 @@
-"""Choose settings once across workloads: ``python -m hpo_vs_adapt.calibrate STUDY``.
+"""Choose settings once across workloads, from a study of tuned arms.
 
 Every tuned arm of the study is one rule to calibrate. Its tuner must ask for the same
 points on every workload, as grids, random search and quasi-random samplers do. The
@@ -10,22 +10,19 @@ best metric, then to the point tried first.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.calibrations import FILE_NAME, Calibration
+from hpo_vs_adapt.calibrations import Calibration
 from hpo_vs_adapt.results import Results
-from hpo_vs_adapt.run import run_study
-from hpo_vs_adapt.study import Arm, Study
+from hpo_vs_adapt.study import Arm
 
-__all__ = ["MISS", "choose", "main"]
+__all__ = ["MISS", "choose", "write_calibrations"]
 
 MISS = 4.0
 """What a trial that misses the target counts as, in budgets."""
@@ -112,7 +109,9 @@ def _point(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True)
 
 
-def _as_json(chosen: Mapping[str, Calibration]) -> str:
+def write_calibrations(chosen: Mapping[str, Calibration], file: Path) -> None:
+    """Write settings to a file of `calibrations`, over those of the same rules."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     parts = {
         rule: {
             "settings": dict(sorted(one.settings.items())),
@@ -120,27 +119,7 @@ def _as_json(chosen: Mapping[str, Calibration]) -> str:
             "trials": one.trials,
             "cost": one.cost,
         }
-        for rule, one in sorted(chosen.items())
+        for rule, one in chosen.items()
     }
-    return json.dumps(parts, indent=2) + "\n"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a study and write down what it chose."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hpo_vs_adapt.calibrate",
-        description="Choose settings of rules once across the workloads of a study.",
-    )
-    parser.add_argument("study", type=Path, help="a study of tuned arms, one a rule")
-    default = Path(__file__).with_name(FILE_NAME)
-    parser.add_argument("--out", type=Path, default=default, help="where to write")
-    options = parser.parse_args(arguments)
-    chosen = choose(run_study(Study.from_yaml(options.study)))
-    options.out.write_text(_as_json(chosen), encoding="utf-8")
-    for rule, one in chosen.items():
-        sys.stdout.write(f"{rule}: {dict(one.settings)}\n")
-    sys.stdout.write(f"Written to {options.out}.\n")
-
-
-if __name__ == "__main__":
-    main()
+    text = json.dumps(dict(sorted({**known, **parts}.items())), indent=2)
+    file.write_text(text + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE_NAME", "Calibration", "calibrations"]
 
 FILE_NAME = "calibrations.json"
-"""The frozen settings, beside this module; `calibrate` writes it."""
+"""The frozen settings, beside this module; ``hpo-vs-adapt calibrate`` writes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,37 @@ def dashboard(
                 return
 
 
+@app.command()
+def calibrate(
+    study: StudyFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where the settings are written.",
+            show_default="the package's own file",
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Choose settings of rules once across the workloads of a study, and freeze them.
+
+    Every tuned arm is a rule to calibrate; arms with `calibrated: true` then take what
+    did best over all workloads.
+    """
+    with reporting(verbose):
+        loaded = Study.from_yaml(study)
+        from hpo_vs_adapt.calibrate import choose, write_calibrations
+        from hpo_vs_adapt.calibrations import FILE_NAME
+
+        file = out or Path(__file__).with_name(FILE_NAME)
+        chosen = choose(_train(loaded, None, verbose))
+        write_calibrations(chosen, file)
+    for rule, one in chosen.items():
+        say(f"{rule}: {', '.join(f'{n} {v}' for n, v in one.settings.items())}")
+    say(f"Written to {file}.")
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(show_default=False)],

@@ -5,10 +5,12 @@ import json
 import math
 
 import pytest
+from typer.testing import CliRunner
 
 from hpo_vs_adapt import calibrations
-from hpo_vs_adapt.calibrate import MISS, choose, main
+from hpo_vs_adapt.calibrate import MISS, choose
 from hpo_vs_adapt.calibrations import Calibration
+from hpo_vs_adapt.cli import app
 from hpo_vs_adapt.report.asides import make_asides
 from hpo_vs_adapt.study import Study
 from tests.running import make_study, ray_here, train
@@ -84,12 +86,16 @@ def _doubled(settings):
 
 
 @pytest.mark.slow
-def test_the_command_writes_what_a_study_can_use(tmp_path, capsys, monkeypatch):
+def test_the_command_writes_what_a_study_can_use(tmp_path):
     study = make_study(tmp_path, ARMS[:1], WORKLOADS[:1], resources={"packs": 1})
     out = tmp_path / "chosen.json"
+    out.write_text(json.dumps({"other": {}}))
     with ray_here(num_cpus=1):
-        main([str(study.source), "--out", str(out)])
-    assert f"Written to {out}." in capsys.readouterr().out
+        args = ["calibrate", str(study.source), "--out", str(out)]
+        result = CliRunner().invoke(app, args, env={"COLUMNS": "300"})
+    assert result.exit_code == 0, result.output
+    assert f"Written to {out}." in result.stdout
+    assert set(json.loads(out.read_text())) == {"other", "sgd"}
     chosen = json.loads(out.read_text())["sgd"]
     assert chosen["workloads"] == ["iris_logreg"]
     assert chosen["trials"] == 3

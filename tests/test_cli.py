@@ -31,7 +31,7 @@ arms:
 resources: {lanes: 4}
 """
 
-COMMANDS = ["run", "plan", "status", "report", "dashboard"]
+COMMANDS = ["run", "plan", "status", "report", "calibrate", "dashboard"]
 
 
 @pytest.fixture
