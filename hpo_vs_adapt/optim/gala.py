@@ -20,7 +20,7 @@ from hpo_vs_adapt.optim.directions import (
 )
 from hpo_vs_adapt.optim.gala_alignment import alignment_of
 from hpo_vs_adapt.optim.rates import LearntRate
-from hpo_vs_adapt.optim.reductions import distance
+from hpo_vs_adapt.optim.reductions import overwrite
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 if TYPE_CHECKING:
@@ -136,10 +136,9 @@ class GALA(Rule):
     ) -> tuple[Tensor, State]:
         previous = state["previous"]
         _, h = oracle(previous)
-        moved, changed = distance(previous, w), distance(h, g)
+        moved = overwrite(previous, w)
+        a, squared, changed = self._align.measure(g, h, state)
         curvature = torch.where(moved > 0, changed / moved, state["curvature"])
-        a, squared = self._align.measure(g, h, state)
-        previous.copy_(w)
         g = self._base.gradient(w, g, state)
         u, scale = self._base.step(w, g, state)
         self._align.renew(u, state)

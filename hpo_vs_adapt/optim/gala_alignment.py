@@ -10,7 +10,14 @@ from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Rule, State
 from hpo_vs_adapt.optim.bases import LastDirection
-from hpo_vs_adapt.optim.reductions import add_up, blocks, combine_norms, dot, norm
+from hpo_vs_adapt.optim.reductions import (
+    add_up,
+    blocks,
+    combine_norms,
+    compare,
+    distance,
+    norm,
+)
 
 __all__ = ["Alignment", "alignment_of"]
 
@@ -32,8 +39,10 @@ class Alignment(ABC):
         """Return the alignment's part of the state, beside that of the base."""
 
     @abstractmethod
-    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        """Return `(a_n, q_n)` of the last step, shape `(..., 1)`.
+    def measure(
+        self, g: Tensor, h: Tensor, state: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return `a_n` and `q_n` of the last step and `||g - h||`, shape `(..., 1)`.
 
         Args:
             g: Gradient at the weights, shape `(..., P)`.
@@ -58,10 +67,13 @@ class _SameBatch(Alignment):
         return {"squared_length": torch.zeros_like(w[..., :1])}
 
     @override
-    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
+    def measure(
+        self, g: Tensor, h: Tensor, state: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
         squared = state["squared_length"]
-        state["squared_length"] = norm(g).square_()
-        return dot(g, h), squared
+        a, changed, length = compare(g, h)
+        state["squared_length"] = length.square_()
+        return a, squared, changed
 
     @override
     def renew(self, u: Tensor, state: State) -> None:
@@ -81,7 +93,9 @@ class _PreconditionedBatch(Alignment):
         return {"squared_length": squared, "gradient": torch.zeros_like(w)}
 
     @override
-    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
+    def measure(
+        self, g: Tensor, h: Tensor, state: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
         state["gradient"].copy_(g)
         products = [
             (g[..., place] * h[..., place] / self._below(place, state)).sum(
@@ -89,7 +103,7 @@ class _PreconditionedBatch(Alignment):
             )
             for place in blocks(g)
         ]
-        return add_up(products), state["squared_length"]
+        return add_up(products), state["squared_length"], distance(g, h)
 
     @override
     def renew(self, u: Tensor, state: State) -> None:
@@ -121,9 +135,11 @@ class _Direction(Alignment):
         return self._last.init(w, base)
 
     @override
-    def measure(self, g: Tensor, h: Tensor, state: State) -> tuple[Tensor, Tensor]:
+    def measure(
+        self, g: Tensor, h: Tensor, state: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
         a, length = self._last.compare(g, state)
-        return a, length.square()
+        return a, length.square(), distance(g, h)
 
     @override
     def renew(self, u: Tensor, state: State) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["add_up", "blocks", "combine_norms", "distance", "dot", "norm"]
+__all__ = [
+    "add_up",
+    "blocks",
+    "combine_norms",
+    "compare",
+    "distance",
+    "dot",
+    "norm",
+    "overwrite",
+]
 
 _BLOCK = 2**17
 """Entries of a lane, however many lanes: other blocks round differently.
@@ -50,6 +59,27 @@ def norm(a: Tensor) -> Tensor:
 def distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the norms of `a - b`, shape `(..., 1)`."""
     return combine_norms([_norm(a[..., p] - b[..., p]) for p in blocks(a)])
+
+
+def compare(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return `<a, b>`, `||a - b||` and `||a||`, read once, all of shape `(..., 1)`."""
+    products, distances, norms = [], [], []
+    for place in blocks(a):
+        one, other = a[..., place], b[..., place]
+        products.append((one * other).sum(-1, keepdim=True))
+        distances.append(_norm(one - other))
+        norms.append(_norm(one))
+    return add_up(products), combine_norms(distances), combine_norms(norms)
+
+
+def overwrite(a: Tensor, b: Tensor) -> Tensor:
+    """Copy `b` onto `a`, and return the norms of what that changes, `(..., 1)`."""
+    distances = []
+    for place in blocks(a):
+        one, other = a[..., place], b[..., place]
+        distances.append(_norm(one - other))
+        one.copy_(other)
+    return combine_norms(distances)
 
 
 def _norm(a: Tensor) -> Tensor:

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from hpo_vs_adapt.optim.reductions import blocks, distance, dot, norm
+from hpo_vs_adapt.optim.reductions import (
+    blocks,
+    compare,
+    distance,
+    dot,
+    norm,
+    overwrite,
+)
 
 SIZES = [1, 7, 2**17, 2**17 + 1, 300_001]
 
@@ -44,6 +51,17 @@ def test_a_lane_does_not_see_the_others(size, dtype):
     for reduce in (dot, distance):
         assert torch.equal(reduce(a, b)[kept], reduce(a[kept], b[kept]))
     assert torch.equal(norm(a)[kept], norm(a[kept]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_read_once_is_what_is_read_apart(size):
+    a, b = vectors(size, 3)
+    together = compare(a, b)
+    for one, other in zip(together, (dot(a, b), distance(a, b), norm(a)), strict=True):
+        assert torch.equal(one, other)
+    expected = distance(a, b)
+    assert torch.equal(overwrite(a, b), expected)
+    assert torch.equal(a, b)
 
 
 def test_a_long_norm_keeps_its_digits():
