@@ -51,6 +51,12 @@ class GALA(Rule):
     `q`, as a guess at the next quadratic) are not published in full: they are our
     reading.
 
+    With ``align: same_batch`` the sums do not know that momentum 0.9 multiplies steps
+    by ten. Measured on `digits_mlp` (batch 64, 560 steps, two seeds, first rates 1e-5
+    to 1): validation accuracies of 0.74 to 0.88; 0.965 to 0.975 without momentum, 0.97
+    to 0.98 with it and ``align: direction``. It is the method: the same formulas on
+    autograd, without this package, gave 0.83 to 0.93 against 0.97 (batch 128).
+
     The second gradient is asked for, and charged, in the first step too, where it is
     that of the same weights and counts for nothing. Where a step moved nothing, `L` is
     the last one. Where `delta + D` is 0, the rate stays. Where a sum would not be
