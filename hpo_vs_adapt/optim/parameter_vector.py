@@ -57,6 +57,7 @@ class ParameterVector:
         self.layout = Layout(tuple(names), tuple(tuple(p.shape) for p in params))
         # Gaps, as in a slice of a larger tensor, are not kept; orders of axes are.
         self._strides = [torch.empty_like(p, device="meta").stride() for p in params]
+        self._places = self.layout.slices
         self._dtypes = [p.dtype for p in params]
         dtype = reduce(torch.promote_types, self._dtypes, torch.float32)
         size = sum(self.layout.sizes)
@@ -82,8 +83,13 @@ class ParameterVector:
 
     def pieces(self, vector: Tensor) -> list[Tensor]:
         """Return a vector `(P,)` as views with the parameters' shapes and strides."""
-        places = self.layout.slices
-        return [self.piece(i, vector[place]) for i, place in enumerate(places)]
+        begin = vector.storage_offset()
+        return [
+            vector.as_strided(shape, stride, begin + place.start)
+            for shape, stride, place in zip(
+                self.layout.shapes, self._strides, self._places, strict=True
+            )
+        ]
 
     def piece(self, i: int, part: Tensor) -> Tensor:
         """Return what tensor `i` has of a vector, `(size,)`, in the parameter's shape.

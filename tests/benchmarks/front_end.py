@@ -52,13 +52,14 @@ class Case:
     Args:
         make: Returns it for parameters.
         floor: Bytes a parameter and step.
-        aim: Largest ratio at 11.7 million parameters, to momentum or, over Adam, to
-            Adam; None: no aim.
+        aim: Largest ratio to momentum at 11.7 million parameters; None: no aim.
+        closure: Whether its step is given a closure.
     """
 
     make: Callable[[Sequence[nn.Parameter]], Optimizer]
     floor: float
     aim: float | None = None
+    closure: bool = False
 
 
 MOMENTUM, ADAM = "SGD, momentum (torch.optim)", "Adam (torch.optim)"
@@ -67,8 +68,10 @@ CASES = {
     ADAM: Case(lambda p: torch.optim.Adam(p, lr=LR, foreach=True), 28),
     "CLARA": Case(lambda p: CLARA(p, lr=LR), 24, 3),
     "CLARA, Adam": Case(lambda p: CLARA(p, lr=LR, base="adam"), 44),
-    "GALA, momentum": Case(lambda p: GALA(p, lr=LR, lr_max=LR), 28, 3),
-    "GALA, Adam": Case(lambda p: GALA(p, lr=LR, base="adam", lr_max=LR), 36),
+    "GALA, momentum": Case(lambda p: GALA(p, lr=LR, lr_max=LR), 28, 3, True),
+    "GALA, Adam": Case(
+        lambda p: GALA(p, lr=LR, base="adam", lr_max=LR), 36, None, True
+    ),
     "GAP, 2 candidates": Case(lambda p: GAP(p, lr=LR, candidates=(0.5, 0.9)), 32, 3),
     "GAP, 2 candidates, Adam": Case(
         lambda p: GAP(p, lr=LR, candidates=(0.5, 0.9), base="adam"), 44
@@ -108,13 +111,14 @@ class Timed:
         ]
         self._loss = torch.zeros(())
         self._optimizer = case.make(self._params)
+        self._arguments = (self._closure,) if case.closure else ()
         self._closure()
 
     def step(self, times: int) -> float:
         """Take some steps; return the seconds of one."""
         started = time.perf_counter()
         for _ in range(times):
-            self._optimizer.step(self._closure)
+            self._optimizer.step(*self._arguments)
         return (time.perf_counter() - started) / times
 
     def _closure(self) -> Tensor:
