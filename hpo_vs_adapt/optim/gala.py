@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, Setting, Stacked, State
 from hpo_vs_adapt.optim.bases import refuse_settings_of_other_bases
+from hpo_vs_adapt.optim.clock import Clock
 from hpo_vs_adapt.optim.directions import (
     ADAM_SETTINGS,
     DECAY_SETTINGS,
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["GALA"]
 
+_BEGUN = Clock("begun")  # 0 before the first step, then 1
+
 
 class GALA(Rule):
     """Learning rate from gradient alignment, by follow-the-regularised-leader.
 
-    Every step differentiates its minibatch `B_n` twice, at the weights `x_n` (`g`) and
-    at those before the last step (`h`), and takes each past step as a quadratic in the
-    rate, `-eta a_n + L_n q_n eta^2 / 2`, whose sum has its least value at the rate of
-    the coming step::
+    Every step but the first differentiates its minibatch `B_n` twice, at the weights
+    `x_n` (`g`) and at those before the last step (`h`), and takes each past step as a
+    quadratic in the rate, `-eta a_n + L_n q_n eta^2 / 2`, whose sum has its least value
+    at the rate of the coming step::
 
         L_n = ||g - h|| / ||x_n - x_{n-1}||
         N  += a_n                  D += L_n q_n
@@ -57,14 +60,13 @@ class GALA(Rule):
     to 0.98 with it and ``align: direction``. It is the method: the same formulas on
     autograd, without this package, gave 0.83 to 0.93 against 0.97 (batch 128).
 
-    The second gradient is asked for, and charged, in the first step too, where it is
-    that of the same weights and counts for nothing. Where a step moved nothing, `L` is
-    the last one. Where `delta + D` is 0, the rate stays. Where a sum would not be
-    finite, sums and rate stay, which `rejected` counts.
+    Where a step moved nothing, `L` is the last one. Where `delta + D` is 0, the rate
+    stays. Where a sum would not be finite, sums and rate stay, which `rejected` counts.
 
     The state has the base's tensors, the parts of `LearntRate` and of the alignment,
     and `previous` (`x_{n-1}`), `(..., P)`; `alignment` (`a`), `curvature` (`L`) and, in
-    float64, `alignment_sum` and `curvature_sum` (`N` and `D`), all `(..., 1)`.
+    float64, `alignment_sum` and `curvature_sum` (`N` and `D`), all `(..., 1)`; and
+    `begun`, a `Clock`.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -134,6 +136,7 @@ class GALA(Rule):
             "curvature_sum": torch.zeros_like(zero, dtype=torch.float64),
         }
         state["lr"] = state["lr"].minimum(self._most.to(zero.dtype))
+        _BEGUN.set(state, w, 0)
         return state
 
     @override
@@ -141,7 +144,9 @@ class GALA(Rule):
         self, w: Tensor, g: Tensor, state: State, oracle: Oracle
     ) -> tuple[Tensor, State]:
         previous = state["previous"]
-        _, h = oracle(previous)
+        # Before the first step there is nothing to compare, and nothing is asked.
+        _, h = oracle(previous) if _BEGUN.read(state) else (None, g)
+        _BEGUN.set(state, w, 1)
         moved = overwrite(previous, w)
         a, squared, changed = self._align.measure(g, h, state)
         curvature = torch.where(moved > 0, changed / moved, state["curvature"])
@@ -155,7 +160,15 @@ class GALA(Rule):
 
     @override
     def probe(self, w: Tensor, state: State) -> Tensor | None:
-        return state["previous"]
+        return state["previous"] if _BEGUN.read(state) else None
+
+    @override
+    def save(self, state: State) -> State:
+        return _BEGUN.save(state)
+
+    @override
+    def resume(self, w: Tensor, saved: State) -> State:
+        return _BEGUN.resume(w, saved)
 
     @override
     def observe(self, state: State) -> dict[str, Tensor]:

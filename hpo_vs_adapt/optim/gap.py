@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
-import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -19,6 +18,7 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
+from hpo_vs_adapt.optim.clock import Clock
 from hpo_vs_adapt.optim.directions import DECAY_SETTINGS
 from hpo_vs_adapt.optim.momentum_filters import FILTERS
 from hpo_vs_adapt.optim.rates import LearntRate
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GAP"]
 
-_CLOCK = "held_out_clock"
+_UNTIL_HELD_OUT = Clock("held_out_clock")
 _FLAG = (False, True)
 _VAL_SHARE = 0.1
 
@@ -192,7 +192,9 @@ class GAP(Rule):
             **self._selection.init(w, len(pieces)),
             **self._rate.init(),
         }
-        return {**state, _CLOCK: _clock(w, 0)} if self._validates else state
+        if self._validates:
+            _UNTIL_HELD_OUT.set(state, w, 0)
+        return state
 
     @override
     def update(
@@ -221,17 +223,11 @@ class GAP(Rule):
 
     @override
     def save(self, state: State) -> State:
-        if not self._validates:
-            return state
-        until, like = state[_CLOCK].shape[-2], state["rejected"]
-        return {**state, _CLOCK: torch.full_like(like, until, dtype=torch.int64)}
+        return _UNTIL_HELD_OUT.save(state) if self._validates else state
 
     @override
     def resume(self, w: Tensor, saved: State) -> State:
-        if not self._validates:
-            return saved
-        until = saved[_CLOCK].flatten()[0]  # lanes of a pack have taken the same steps
-        return {**saved, _CLOCK: _clock(w, int(until))}
+        return _UNTIL_HELD_OUT.resume(w, saved) if self._validates else saved
 
     def _held_out_gradient(
         self, w: Tensor, state: State, oracle: Oracle
@@ -239,10 +235,6 @@ class GAP(Rule):
         """Return the gradient that a selection is due by; None if none is due."""
         if not self._validates:
             return None
-        until = state[_CLOCK].shape[-2]
-        state[_CLOCK] = _clock(w, (until or self._val_every) - 1)
+        until = _UNTIL_HELD_OUT.read(state)
+        _UNTIL_HELD_OUT.set(state, w, (until or self._val_every) - 1)
         return None if until else oracle.held_out(w)[1]
-
-
-def _clock(w: Tensor, steps: int) -> Tensor:
-    return w.new_empty((*w.shape[:-1], steps, 0))

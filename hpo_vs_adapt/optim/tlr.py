@@ -20,6 +20,7 @@ from hpo_vs_adapt.optim.base import (
     State,
 )
 from hpo_vs_adapt.optim.bases import refuse_settings_of_other_bases
+from hpo_vs_adapt.optim.clock import Clock
 from hpo_vs_adapt.optim.directions import (
     ADAM_SETTINGS,
     DECAY_SETTINGS,
@@ -44,7 +45,7 @@ PRESETS: Mapping[str, tuple[float, float]] = {
 """`gamma` and `p`, the share of an epoch between two changes of the rate."""
 
 _CODE_EPSILON = 1e-10  # what the published code adds to the denominator
-_CLOCK = "clock"
+_TAKEN = Clock("clock")
 
 
 class TLR(Rule):
@@ -139,13 +140,15 @@ class TLR(Rule):
 
     @override
     def init(self, w: Tensor, layout: Layout) -> State:
-        return {
+        state = {
             **self._base.init(w, layout),
             **self._rate.init(),
             **({} if self._look_ahead else self._windows.init(w)),
-            **({} if self._look_ahead else {_CLOCK: _clock(w, 0)}),
             "factor": torch.ones_like(self.number("lr")),
         }
+        if not self._look_ahead:
+            _TAKEN.set(state, w, 0)
+        return state
 
     @override
     def update(
@@ -171,19 +174,16 @@ class TLR(Rule):
 
     @override
     def save(self, state: State) -> State:
-        return {name: tensor for name, tensor in state.items() if name != _CLOCK}
+        return state if self._look_ahead else _TAKEN.save(state)
 
     @override
     def resume(self, w: Tensor, saved: State) -> State:
-        if self._look_ahead:
-            return saved
-        # The lanes of a pack have taken the same steps.
-        return {**saved, _CLOCK: _clock(w, int(saved["step"].flatten()[0]))}
+        return saved if self._look_ahead else _TAKEN.resume(w, saved)
 
     def _slide(self, u: Tensor, scale: Tensor, state: State) -> None:
         """Add a direction to the window; change the rate where the window is full."""
-        taken = state[_CLOCK].shape[-2] + 1
-        state[_CLOCK] = _clock(u, taken)
+        taken = _TAKEN.read(state) + 1
+        _TAKEN.set(state, u, taken)
         step, every = state["step"] + 1, self._windows.every
         factor = self._rate.factor(state)
         if self._exact:
@@ -220,7 +220,3 @@ class TLR(Rule):
         lr = state["lr"]
         taken = self._rate.learn(state, torch.where(due, lr * factor, lr))
         state["factor"] = torch.where(due & taken, factor, state["factor"])
-
-
-def _clock(w: Tensor, steps: int) -> Tensor:
-    return w.new_empty((*w.shape[:-1], steps, 0))

@@ -218,11 +218,11 @@ def test_all_groups_are_probed_at_once():
 
     for step in range(4):
         optimizer.step(closure(step))
-    present, probed = seen[::2], seen[1::2]
-    assert len(seen) == 8  # two evaluations a step, not one more for each group
-    assert torch.equal(probed[0], present[0])
+    # Two evaluations a step, not one more for each group, and one in the first step.
+    assert len(seen) == 7
+    present, probed = [seen[0], *seen[1::2]], seen[2::2]
     for n in (1, 2, 3):
-        assert torch.equal(probed[n], present[n - 1])
+        assert torch.equal(probed[n - 1], present[n - 1])
 
 
 def test_a_line_search_over_two_groups_is_that_over_one():
