@@ -105,8 +105,6 @@ class ClosureOracle(Oracle):
         return self
 
     def _as_lane(self, loss: Any) -> Tensor:
-        if loss is None:
-            raise ValueError("`closure` must return the minibatch's loss; got None.")
         w = self._host.gathered.w
         lane = torch.as_tensor(loss, dtype=w.dtype, device=w.device)
         return lane.detach().reshape(1)

@@ -99,6 +99,10 @@ class HostingOptimizer(Optimizer):
             minibatch = Minibatch(closure, self.again)
             undo.callback(minibatch.rewind)
             minibatch.evaluate()
+            if self.wants and minibatch.returned is None:
+                raise ValueError(
+                    "`closure` must return the minibatch's loss; got None."
+                )
             self._advance(minibatch)
             undo.pop_all()
         return minibatch.returned

@@ -19,9 +19,9 @@ __all__ = [
 _BLOCK = 2**17
 """Entries of a lane, however many lanes: other blocks round differently.
 
-Measured on a CPU for 11 million in float32: a product written to fresh memory and
-summed takes 46 ms, in blocks that stay in the cache 8 ms; the norm of the whole errs by
-4e-4, that of blocks by 1e-7.
+Measured on two cores for 11.7 million in float32, cold: `compare` takes 20 ms with
+fresh memory for every product and difference, 7 ms with memory that is used again and
+stays in the cache. The norm of the whole errs by 4e-4, that of blocks by 1e-7.
 """
 
 
@@ -43,12 +43,9 @@ def combine_norms(parts: list[Tensor]) -> Tensor:
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner products, shape `(..., 1)`.
-
-    A product and a sum round alike for any number of lanes; `matmul` and `einsum` do
-    not.
-    """
-    return add_up([(a[..., p] * b[..., p]).sum(-1, keepdim=True) for p in blocks(a)])
+    """Return the inner products, shape `(..., 1)`."""
+    scratch = _Scratch()
+    return add_up([_dot(a[..., p], b[..., p], scratch) for p in blocks(a)])
 
 
 def norm(a: Tensor) -> Tensor:
@@ -58,16 +55,18 @@ def norm(a: Tensor) -> Tensor:
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the norms of `a - b`, shape `(..., 1)`."""
-    return combine_norms([_norm(a[..., p] - b[..., p]) for p in blocks(a)])
+    scratch = _Scratch()
+    return combine_norms([_apart(a[..., p], b[..., p], scratch) for p in blocks(a)])
 
 
 def compare(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return `<a, b>`, `||a - b||` and `||a||`, read once, all of shape `(..., 1)`."""
     products, distances, norms = [], [], []
+    scratch = _Scratch()
     for place in blocks(a):
         one, other = a[..., place], b[..., place]
-        products.append((one * other).sum(-1, keepdim=True))
-        distances.append(_norm(one - other))
+        products.append(_dot(one, other, scratch))
+        distances.append(_apart(one, other, scratch))
         norms.append(_norm(one))
     return add_up(products), combine_norms(distances), combine_norms(norms)
 
@@ -75,12 +74,38 @@ def compare(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def overwrite(a: Tensor, b: Tensor) -> Tensor:
     """Copy `b` onto `a`, and return the norms of what that changes, `(..., 1)`."""
     distances = []
+    scratch = _Scratch()
     for place in blocks(a):
         one, other = a[..., place], b[..., place]
-        distances.append(_norm(one - other))
+        distances.append(_apart(one, other, scratch))
         one.copy_(other)
     return combine_norms(distances)
 
 
+class _Scratch:
+    """Memory of a block's size, used again for every block."""
+
+    def __init__(self) -> None:
+        self._kept: Tensor | None = None
+
+    def like(self, a: Tensor) -> Tensor:
+        if self._kept is None or self._kept.shape != a.shape:
+            self._kept = torch.empty(a.shape, dtype=a.dtype, device=a.device)
+        return self._kept
+
+
+def _dot(a: Tensor, b: Tensor, scratch: _Scratch) -> Tensor:
+    if a.dim() == 1:
+        return torch.dot(a, b).reshape(1)
+    # A product and a sum round alike for any number of lanes; `matmul` does not.
+    return torch.mul(a, b, out=scratch.like(a)).sum(-1, keepdim=True)
+
+
+def _apart(a: Tensor, b: Tensor, scratch: _Scratch) -> Tensor:
+    return _norm(torch.sub(a, b, out=scratch.like(a)))
+
+
 def _norm(a: Tensor) -> Tensor:
+    if a.dim() == 1:  # twice as quick for a single lane
+        return torch.dot(a, a).sqrt_().reshape(1)
     return torch.linalg.vector_norm(a, dim=-1, keepdim=True)
