@@ -20,6 +20,7 @@ from hpo_vs_adapt.optim.base import (
 )
 from hpo_vs_adapt.optim.directions import DECAY_SETTINGS, SGDDirection
 from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.reductions import distance, norm
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 __all__ = ["DoWG"]
@@ -68,8 +69,8 @@ class DoWG(Rule):
         self, w: Tensor, g: Tensor, state: State, oracle: Oracle
     ) -> tuple[Tensor, State]:
         g = self._base.gradient(w, g, state)
-        r2 = torch.maximum(state["r2"], _square(w - state["start"]))
-        v = state["v"] + r2 * _square(g)
+        r2 = torch.maximum(state["r2"], distance(w, state["start"]).square())
+        v = state["v"] + r2 * norm(g).square()
         state["r2"], state["v"] = r2, v
         lr = self.number("lr") * r2 / (v.sqrt() + self.number("eps"))
         self._rate.learn(state, lr)
@@ -86,8 +87,3 @@ class DoWG(Rule):
             "distance": distance,
             "rejected": rejected,
         }
-
-
-def _square(a: Tensor) -> Tensor:
-    """Return the squared norms, shape `(..., 1)`."""
-    return torch.linalg.vector_norm(a, dim=-1, keepdim=True).square_()

@@ -28,6 +28,9 @@ SURE = 0.95
 """P(first) from which an arm is called the cheapest."""
 
 
+_MOST_TOLD = 6
+"""Candidates that a verdict names at most; the rest are counted."""
+
 _FEW_HITS = 3
 """Fewer hits say little of a cost, and nothing of that of arms which have none."""
 
@@ -103,13 +106,15 @@ def _ranking(
 ) -> tuple[str, list[str]]:
     chosen = _candidates(met)
     if len(chosen) > 1:
-        names = series(arm.arm for arm in chosen)
+        told = chosen if len(chosen) <= _MOST_TOLD else chosen[: _MOST_TOLD - 1]
+        others = len(chosen) - len(told)
+        names = series([*(arm.arm for arm in told), *_others(others)])
         still = "still " if unfinished else ""
         finding = (
             f"{entry.name}: which arm reaches {goal(entry)} for the least cost is"
             f" {still}open. Candidates are {names}."
         )
-        return finding, [_offer(arm) for arm in chosen]
+        return finding, [_offer(arm) for arm in told]
     (arm,) = chosen
     # A race in which arms have not finished has a leader and no winner.
     claim = "is ahead so far" if unfinished else "is cheapest"
@@ -120,6 +125,10 @@ def _ranking(
         f"{entry.name}: {arm.arm} {claim}, with {_bill(arm)} until {goal(entry)}{only}."
     )
     return finding, [f"{_passes(arm)}{_chance(arm)}."]
+
+
+def _others(number: int) -> list[str]:
+    return [f"{number} others, which the table has"] if number else []
 
 
 def _candidates(met: list[Any]) -> list[Any]:
