@@ -12,6 +12,7 @@ from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Study
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 CONTENDERS = ROOT / "reports" / "contenders"
 
 
@@ -30,6 +31,35 @@ def test_the_table_of_contenders_is_that_of_their_report(bills):
         assert float(accuracy) == round(100 * bills.loc[arm, "final_metric"], 1), arm
         assert float(deviation) == round(100 * bills.loc[arm, "final_sd"], 1), arm
         assert int(hits) == bills.loc[arm, "hits"], arm
+
+
+def _near(report, arms=None):
+    """Whether each row is within 2 points or 2 standard deviations, of either."""
+    rows = pd.read_csv(ROOT / "reports" / report / "tables" / "published.csv")
+    if arms is not None:
+        rows = rows[rows["arm"].isin(arms)]
+    deviation = rows[["published_sd", "ours_sd"]].max(axis=1)
+    return rows["difference"].abs() <= deviation.mul(2).clip(lower=2)
+
+
+def test_five_epochs_of_fashion_mnist_are_as_published():
+    near = _near("clara_fashion_5_epochs")
+    assert len(near) == 6 * 4
+    assert near.all()
+
+
+def test_the_readme_counts_the_rows_that_are_as_published():
+    near = _near("clara_tables_small")
+    assert f"for {near.sum()} of {len(near)} rows" in README
+
+
+def test_functions_without_noise_agree_to_the_printed_digit():
+    rows = pd.read_csv(
+        ROOT / "reports" / "clara_synthetic" / "tables" / "published.csv"
+    )
+    exact = rows[~rows["workload"].str.startswith("noisy")]
+    assert len(exact) == 10
+    assert (exact["ours"].round(1) == exact["published"]).all()
 
 
 def test_every_rule_is_among_the_contenders_at_its_defaults():

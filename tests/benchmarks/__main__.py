@@ -13,7 +13,7 @@ import sys
 import time
 
 from hpo_vs_adapt.provenance import read_provenance
-from tests.benchmarks import grid
+from tests.benchmarks import front_end, grid
 
 REPEATS = {"packs": 3, "start": 3, "python": 3, "optuna": 3, "ray": 1}
 """Runs of each way, taken in turn; the quickest counts. Ray's takes minutes."""
@@ -54,6 +54,12 @@ def quickest(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def main() -> None:
+    """Time a grid in every way, then the steps of the torch optimizers."""
+    time_grid()
+    front_end.main()
+
+
+def time_grid() -> None:
     """Time the grid in every way and print the ratios."""
     print(
         f"{grid.POINTS}-point lr grid on digits_mlp, {grid.EPOCHS} epochs, batch "
