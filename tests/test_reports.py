@@ -33,6 +33,17 @@ def test_the_table_of_contenders_is_that_of_their_report(bills):
         assert int(hits) == bills.loc[arm, "hits"], arm
 
 
+def test_what_a_calibration_cost_stands_beside_the_bill(bills):
+    page = (CONTENDERS / "index.html").read_text()
+    calibrated = bills[bills["calibration"].notna()]
+    assert list(calibrated.index) == [
+        arm for arm in bills.index if arm.endswith("-calibrated")
+    ]
+    shown = re.findall(r"<small>\+ ([\d.]+) M once</small>", page)
+    costs = calibrated.sort_values("bill", na_position="last")["calibration"]
+    assert sorted(map(float, shown)) == sorted((costs / 1e6).round(1))
+
+
 def _near(report, arms=None):
     """Whether each row is within 2 points or 2 standard deviations, of either."""
     rows = pd.read_csv(ROOT / "reports" / report / "tables" / "published.csv")

@@ -43,6 +43,7 @@ class _Row:
     failures: int
     bill: str
     bill_interval: str
+    calibration: str
     ratio: str
     ratio_interval: str
     full_plan: str
@@ -185,6 +186,9 @@ def _row(row: Any, look: Look) -> _Row:
         failures=row.failures,
         bill=wording.amount(row.bill) if met else wording.why_no_bill(row),
         bill_interval=wording.interval(row.bill_low, row.bill_high),
+        calibration=(
+            f"+ {wording.amount(row.calibration)} once" if row.calibration > 0 else ""
+        ),
         ratio=f"{wording.ratio(row.ratio)}\N{MULTIPLICATION SIGN}"
         if math.isfinite(row.ratio)
         else wording.UNKNOWN,
