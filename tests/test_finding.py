@@ -100,7 +100,7 @@ def test_a_rule_of_ones_own_is_found(tmp_path):
         ("sdg", "did you mean `sgd`?"),
         ("mine.py:other", "must be a subclass"),
         ("mine.py:Partial", "`observe`, `update`, `adapts`, `reference`"),
-        ("torch.optim:Adam", "must be a subclass"),
+        ("torch.nn:Linear", "must be a subclass"),
     ],
 )
 def test_what_is_not_a_rule_is_refused(tmp_path, reference, reason):
