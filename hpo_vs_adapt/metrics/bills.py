@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.arm_counts import arm_counts, best_metrics
 from hpo_vs_adapt.metrics.cost import expected_running_time
-from hpo_vs_adapt.metrics.passes import arm_passes, full_plans, role_rows
+from hpo_vs_adapt.metrics.passes import (
+    arm_passes,
+    pass_parts,
+    plan_parts,
+    priced,
+    role_rows,
+)
 from hpo_vs_adapt.metrics.statistics import (
     ert_interval,
     first_probability,
@@ -20,7 +26,7 @@ from hpo_vs_adapt.metrics.statistics import (
 
 __all__ = ["BILL_COLUMNS", "arm_bills", "reference_ratios"]
 
-_Groups: TypeAlias = dict[tuple[str, str], pd.DataFrame]
+_ARM = ["workload", "arm"]
 
 BILL_COLUMNS = (
     "workload",
@@ -53,6 +59,7 @@ def arm_bills(
     *,
     kinds: Mapping[str, str] | None = None,
     modes: Mapping[str, str] | None = None,
+    failure_price: float = 1.0,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -75,6 +82,8 @@ def arm_bills(
             is taken to be complete.
         kinds: Kind of each arm, for arms that have no trial yet.
         modes: Mode of each workload's metric, ``max`` where it is not named.
+        failure_price: Share of its spending that a trial, or a retrain, that misses the
+            target is charged, from 0 to 1 (`arm_passes`).
         confidence: Of the intervals.
         seed: Of the bootstrap and of the draws.
 
@@ -85,40 +94,31 @@ def arm_bills(
     Raises:
         ValueError: As in `arm_passes` and `ert_interval`.
     """
-    policy = role_rows(trials, "policy")
-    runs = pd.concat([policy[policy["by"] == "single"], role_rows(trials, "retrain")])
-    passes = arm_passes(trials)
-    units = {
-        "bill": _by_arm(passes),
-        "full_plan": _by_arm(full_plans(trials)),
-        "cost_per_run": _by_arm(_records(runs)),
+    policy, retrains = role_rows(trials, "policy"), role_rows(trials, "retrain")
+    passes = priced(pass_parts(policy), failure_price)
+    estimates = {
+        "bill": passes,
+        "full_plan": priced(plan_parts(policy, retrains), failure_price),
+        "cost_per_run": _runs(policy, retrains, failure_price),
     }
-    policies = _by_arm(policy)
+    bills = _arms(policy, progress)
     known = {**dict(zip(policy["arm"], policy["kind"], strict=True)), **(kinds or {})}
-    rows = []
-    for place in _arms(policies, progress):
-        workload, arm = place
-        row: dict[str, Any] = {
-            "workload": workload,
-            "arm": arm,
-            "kind": known.get(arm, ""),
-            "complete": _complete(progress, workload, arm),
-        }
-        own = policies.get(place, policy.iloc[:0])
-        row |= _counts(own, units["bill"].get(place, passes.iloc[:0]))
-        for name, groups in units.items():
-            row |= _estimate(name, groups.get(place), confidence, seed)
-        row["best_metric"] = _best_metric(own, (modes or {}).get(workload, "max"))
-        rows.append(row)
-    bills = pd.DataFrame(rows, columns=list(BILL_COLUMNS[:-1]))
-    chances = first_probability(passes, seed=seed)
-    return bills.merge(chances, on=["workload", "arm"], how="left")
+    bills["kind"] = [known.get(arm, "") for arm in bills["arm"]]
+    bills["complete"] = _complete(bills, progress)
+    bills = arm_counts(bills, policy, passes)
+    for name, table in estimates.items():
+        estimated = _estimates(table, name, confidence, seed)
+        bills = bills.merge(estimated, on=_ARM, how="left")
+    bills = bills.merge(best_metrics(policy, modes or {}), on=_ARM, how="left")
+    bills = bills.merge(first_probability(passes, seed=seed), on=_ARM, how="left")
+    return bills[list(BILL_COLUMNS)]
 
 
 def reference_ratios(
     trials: pd.DataFrame,
     reference: str,
     *,
+    failure_price: float = 1.0,
     confidence: float = 0.95,
     samples: int = 20_000,
     seed: int = 0,
@@ -132,6 +132,7 @@ def reference_ratios(
     Args:
         trials: One row a trial of a stream, columns as in `Results.records`.
         reference: Name of the arm that is 1.
+        failure_price: As in `arm_passes`, for both arms.
         confidence: Probability that an interval is meant to cover.
         samples: Draws.
         seed: Of the draws.
@@ -147,66 +148,61 @@ def reference_ratios(
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
     tail = (1 - confidence) / 2
-    groups = _by_arm(arm_passes(trials))
+    groups = _by_arm(arm_passes(trials, failure_price))
+    bases = {
+        workload: (_ert(group), log_bill_draws(group, workload, arm, samples, seed))
+        for (workload, arm), group in groups.items()
+        if arm == reference
+    }
     rows: list[tuple[str, str, float, float, float]] = []
     for (workload, arm), passes in groups.items():
-        against = groups.get((workload, reference))
+        base, theirs = bases.get(workload, (math.nan, np.empty(0)))
         bill = _ert(passes)
-        base = math.nan if against is None else _ert(against)
-        if against is None or math.isnan(bill) or math.isnan(base):
+        if math.isnan(bill) or math.isnan(base):
             rows.append((workload, arm, math.nan, math.nan, math.nan))
         elif arm == reference:
             rows.append((workload, arm, 1.0, 1.0, 1.0))
         else:
             ours = log_bill_draws(passes, workload, arm, samples, seed)
-            theirs = log_bill_draws(against, workload, reference, samples, seed)
             low, high = np.exp(_difference_bounds(ours, theirs, tail))
             rows.append((workload, arm, bill / base, float(low), float(high)))
     return pd.DataFrame(rows, columns=["workload", "arm", "ratio", "low", "high"])
 
 
-def _by_arm(table: pd.DataFrame) -> _Groups:
-    groups = table.groupby(["workload", "arm"], sort=True)
+def _by_arm(table: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    groups = table.groupby(_ARM, sort=True)
     return {(str(workload), str(arm)): group for (workload, arm), group in groups}
 
 
-def _arms(policies: _Groups, progress: pd.DataFrame | None) -> list[tuple[str, str]]:
+def _arms(policy: pd.DataFrame, progress: pd.DataFrame | None) -> pd.DataFrame:
     """Return workload and arm of every row, as `progress` orders them if given."""
+    named = policy[_ARM].astype(str)
+    if progress is not None:
+        planned = progress.loc[progress["role"] == "policy", _ARM].astype(str)
+        named = pd.concat([planned, named])
+    return named.drop_duplicates(ignore_index=True)
+
+
+def _complete(arms: pd.DataFrame, progress: pd.DataFrame | None) -> list[bool]:
     if progress is None:
-        return list(policies)
-    planned = progress[progress["role"] == "policy"]
-    named = list(zip(planned["workload"], planned["arm"], strict=True))
-    return list(dict.fromkeys([*named, *policies]))
+        return [True] * len(arms)
+    open_ = progress[(progress["role"] != "sweep")]
+    open_ = open_[open_["done"] < open_["planned"]]
+    waiting = set(zip(open_["workload"], open_["arm"], strict=True))
+    return [
+        one not in waiting for one in zip(arms["workload"], arms["arm"], strict=True)
+    ]
 
 
-def _complete(progress: pd.DataFrame | None, workload: str, arm: str) -> bool:
-    if progress is None:
-        return True
-    own = progress[(progress["workload"] == workload) & (progress["arm"] == arm)]
-    own = own[own["role"] != "sweep"]
-    return bool((own["done"] >= own["planned"]).all())
-
-
-def _records(runs: pd.DataFrame) -> pd.DataFrame:
+def _runs(
+    policy: pd.DataFrame, retrains: pd.DataFrame, failure_price: float
+) -> pd.DataFrame:
     """Return what runs cost, those that share a record added up: one observation."""
-    groups = runs.groupby(["workload", "arm", "key"], sort=True, as_index=False)
-    return groups.agg(cost=("contribution", "sum"), hit=("hit", "sum"))
-
-
-def _counts(own: pd.DataFrame, passes: pd.DataFrame) -> dict[str, int]:
-    return {
-        "trials": len(own),
-        "hits": int(own["hit"].sum()),
-        "failures": int(own["failed"].sum()),
-        "passes": len(passes),
-        "pass_hits": int(passes["hit"].sum()),
-    }
-
-
-def _best_metric(own: pd.DataFrame, mode: str) -> float:
-    seeds = own.assign(unit=own["stream"].where(own["by"] != "single", own["seed"]))
-    per_unit = seeds.groupby("unit")["best_metric"]
-    return float((per_unit.max() if mode == "max" else per_unit.min()).mean())
+    runs = pd.concat([policy[policy["by"] == "single"], retrains])
+    spent = runs["contribution"]
+    runs = runs.assign(cost=spent.where(runs["hit"], failure_price * spent))
+    groups = runs.groupby([*_ARM, "key"], sort=True, as_index=False)
+    return groups.agg(cost=("cost", "sum"), hit=("hit", "sum"))
 
 
 def _ert(passes: pd.DataFrame) -> float:
@@ -214,13 +210,19 @@ def _ert(passes: pd.DataFrame) -> float:
     return bill if math.isfinite(bill) else math.nan
 
 
-def _estimate(
-    name: str, passes: pd.DataFrame | None, confidence: float, seed: int
-) -> dict[str, float]:
-    if passes is None:
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), math.nan)
-    low, high = ert_interval(passes["cost"], passes["hit"], confidence, seed)
-    return {name: _ert(passes), f"{name}_low": low, f"{name}_high": high}
+def _estimates(
+    passes: pd.DataFrame, name: str, confidence: float, seed: int
+) -> pd.DataFrame:
+    """Return `workload, arm`, the ERT as column `name`, and the interval's bounds."""
+    rows = [
+        (
+            *place,
+            _ert(group),
+            *ert_interval(group["cost"], group["hit"], confidence, seed),
+        )
+        for place, group in _by_arm(passes).items()
+    ]
+    return pd.DataFrame(rows, columns=[*_ARM, name, f"{name}_low", f"{name}_high"])
 
 
 def _difference_bounds(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterator
-
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics.cost import expected_finite_list
-
-__all__ = ["PASS_COLUMNS", "arm_passes", "full_plans", "role_rows"]
+__all__ = [
+    "PASS_COLUMNS",
+    "arm_passes",
+    "full_plans",
+    "pass_parts",
+    "plan_parts",
+    "priced",
+    "role_rows",
+]
 
 PASS_COLUMNS = ("workload", "arm", "stream", "cost", "hit")
 """Columns of passes; costs in the unit of the trials."""
@@ -22,13 +25,17 @@ _NEEDED = (
 )
 
 _ORDER = ["workload", "arm", "stream", "number", "seed", "key"]
+_STREAM = ["workload", "arm", "stream"]
+_PARTS = [*_STREAM, "hit_cost", "miss_cost", "hit"]
+_BY = ("single", "random", "grid", "optuna", "portfolio")
 
 
-def arm_passes(trials: pd.DataFrame) -> pd.DataFrame:
+def arm_passes(trials: pd.DataFrame, failure_price: float = 1.0) -> pd.DataFrame:
     """Return the passes of every arm's policy.
 
     A pass is one execution of the policy, ended by its first hit. A trial that hits
-    contributes what it had spent at its first crossing, any other all that it spent.
+    contributes what it had spent at its first crossing, any other `failure_price` times
+    all that it spent.
 
     - One trial is one pass: arms without `tune`, and random search.
     - Grid: a stream is one pass; with hits its expected cost is that of the list in
@@ -45,33 +52,23 @@ def arm_passes(trials: pd.DataFrame) -> pd.DataFrame:
     Args:
         trials: One row a trial of a stream, columns as in `Results.records`; only rows
             of role ``policy`` count.
+        failure_price: Share of its spending that a trial that misses the target is
+            charged, from 0 to 1: an early stopping that knew the misses would have to
+            end them there. 1 charges what was burned.
 
     Returns:
         Columns `workload, arm, stream, cost, hit`, one row a pass, sorted; `cost` in
         the unit of the trials.
 
     Raises:
-        ValueError: If a column is missing, `by` is unknown, or a trial that hit has no
-            finite `cost_to_target`.
+        ValueError: If a column is missing, `by` is unknown, a cost (of a trial that
+            hit: its `cost_to_target` too) is negative or not finite, or `failure_price`
+            is not in [0, 1].
     """
-    policy = role_rows(trials, "policy")
-    alone = policy["by"].isin(["single", "random"])
-    parts = [policy.loc[alone, ["workload", "arm", "stream"]]]
-    parts[0] = parts[0].assign(
-        cost=policy.loc[alone, "contribution"], hit=policy.loc[alone, "hit"]
-    )
-    rows = []
-    for (workload, arm, stream), group in _streams(policy[~alone]):
-        by = group["by"].iloc[0]
-        if by not in _PASS:
-            names = "'single', 'random', 'grid', 'optuna' or 'portfolio'"
-            raise ValueError(f"`by` must be {names}; got {by!r} in arm {arm!r}.")
-        rows.append((workload, arm, stream, _PASS[by](group), bool(group["hit"].any())))
-    parts.append(pd.DataFrame(rows, columns=list(PASS_COLUMNS)))
-    return _joined(parts)
+    return priced(pass_parts(role_rows(trials, "policy")), failure_price)
 
 
-def full_plans(trials: pd.DataFrame) -> pd.DataFrame:
+def full_plans(trials: pd.DataFrame, failure_price: float = 1.0) -> pd.DataFrame:
     """Return the executions of every arm's full plan, in the columns of `arm_passes`.
 
     For a tuned arm, random search too, a stream is one execution: every trial at its
@@ -84,23 +81,111 @@ def full_plans(trials: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         trials: As in `arm_passes`; rows of roles ``policy`` and ``retrain`` count.
+        failure_price: As in `arm_passes`. A trial that hits runs to its end all the
+            same, at its full cost.
 
     Raises:
         ValueError: As in `arm_passes`.
     """
-    policy = role_rows(trials, "policy")
+    parts = plan_parts(role_rows(trials, "policy"), role_rows(trials, "retrain"))
+    return priced(parts, failure_price)
+
+
+def priced(parts: pd.DataFrame, failure_price: float) -> pd.DataFrame:
+    """Return passes, columns `PASS_COLUMNS`, from their parts.
+
+    ``cost = hit_cost + failure_price * miss_cost``, so a bill is linear in the price.
+
+    Args:
+        parts: As from `pass_parts` or `plan_parts`.
+        failure_price: As in `arm_passes`.
+
+    Raises:
+        ValueError: If `failure_price` is not in [0, 1].
+    """
+    if not 0 <= failure_price <= 1:
+        raise ValueError(
+            f"`failure_price` must be from 0 to 1; got {failure_price!r}. "
+            "It is the share of its spending that a miss is charged."
+        )
+    cost = parts["hit_cost"] + failure_price * parts["miss_cost"]
+    return parts.assign(cost=cost)[list(PASS_COLUMNS)]
+
+
+def pass_parts(policy: pd.DataFrame) -> pd.DataFrame:
+    """Return the passes of `arm_passes`, what hits and what misses cost kept apart.
+
+    Args:
+        policy: As from `role_rows`.
+
+    Returns:
+        Columns `workload, arm, stream, hit_cost, miss_cost, hit`, one row a pass,
+        sorted.
+
+    Raises:
+        ValueError: If `by` is unknown.
+    """
+    unknown = policy[~policy["by"].isin(_BY)]
+    if len(unknown):
+        first = unknown.iloc[0]
+        raise ValueError(
+            "`by` must be 'single', 'random', 'grid', 'optuna' or 'portfolio'; "
+            f"got {first['by']!r} in arm {first['arm']!r}."
+        )
+    alone = policy["by"].isin(["single", "random"])
+    grid = policy["by"] == "grid"
+    hits_so_far = policy.groupby(_STREAM)["hit"].cumsum()
+    counted = alone | grid | (hits_so_far - policy["hit"] == 0)
+    tries = _apart(policy[counted], "contribution").assign(
+        trial=np.where(alone, np.arange(len(policy)), -1)[counted], grid=grid[counted]
+    )
+    groups = tries.groupby([*_STREAM, "trial"], sort=True, as_index=False)
+    parts = groups.agg(
+        hit_cost=("hit_cost", "sum"),
+        miss_cost=("miss_cost", "sum"),
+        hits=("hit", "sum"),
+        grid=("grid", "first"),
+    )
+    # A list in random order: one of its s hits is paid, and each miss comes before all
+    # of them with probability 1 / (s + 1); see `expected_finite_list`.
+    hits = np.where(parts["grid"].astype(bool), parts["hits"].astype(int), 0)
+    return parts.assign(
+        hit_cost=parts["hit_cost"] / np.maximum(hits, 1),
+        miss_cost=parts["miss_cost"] / (hits + 1),
+        hit=parts["hits"] > 0,
+    )[_PARTS]
+
+
+def plan_parts(policy: pd.DataFrame, retrains: pd.DataFrame) -> pd.DataFrame:
+    """Return the executions of `full_plans`, in the columns of `pass_parts`.
+
+    Args:
+        policy: As from `role_rows`.
+        retrains: As from `role_rows`.
+
+    Raises:
+        ValueError: If `by` is unknown.
+    """
     single = policy["by"] == "single"
-    retrains = dict(iter(_streams(role_rows(trials, "retrain"))))
-    rows = []
-    for stream, group in _streams(policy[~single]):
-        spent = math.fsum(group["cost"])
-        if stream in retrains:
-            first = retrains[stream].iloc[0]
-            rows.append((*stream, spent + first["contribution"], bool(first["hit"])))
-        elif (group["end"] == "crashed").all():
-            rows.append((*stream, spent, False))
-    of_tuned = pd.DataFrame(rows, columns=list(PASS_COLUMNS))
-    return _joined([arm_passes(trials[trials["by"] == "single"]), of_tuned])
+    planned = _apart(policy[~single], "cost")
+    planned = planned.assign(crashed=planned["end"] == "crashed")
+    streams = planned.groupby(_STREAM, sort=True, as_index=False).agg(
+        hit_cost=("hit_cost", "sum"),
+        miss_cost=("miss_cost", "sum"),
+        crashed=("crashed", "all"),
+    )
+    again = _apart(retrains.drop_duplicates(_STREAM), "contribution")
+    again = again[_PARTS].rename(columns={"hit_cost": "met", "miss_cost": "missed"})
+    plans = streams.merge(again, on=_STREAM, how="left")
+    plans = plans[plans["hit"].notna() | plans["crashed"].astype(bool)]
+    plans = plans.assign(
+        hit_cost=plans["hit_cost"] + plans["met"].fillna(0.0),
+        miss_cost=plans["miss_cost"] + plans["missed"].fillna(0.0),
+        hit=plans["hit"].eq(True),
+    )[_PARTS]
+    parts = [part for part in (pass_parts(policy[single]), plans) if len(part)]
+    joined = pd.concat(parts) if parts else plans
+    return joined.sort_values(_STREAM, kind="stable", ignore_index=True)
 
 
 def role_rows(trials: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -115,8 +200,8 @@ def role_rows(trials: pd.DataFrame, role: str) -> pd.DataFrame:
         `contribution`: `cost_to_target` of trials that hit, `cost` of all others.
 
     Raises:
-        ValueError: If a column is missing, or a trial that hit has no finite
-            `cost_to_target`.
+        ValueError: If a column is missing, or a cost, or the `cost_to_target` of a
+            trial that hit, is negative or not finite.
     """
     missing = [name for name in _NEEDED if name not in trials.columns]
     if missing:
@@ -127,48 +212,23 @@ def role_rows(trials: pd.DataFrame, role: str) -> pd.DataFrame:
     rows = rows.astype({"hit": bool, "failed": bool, "cost": float})
     rows = rows.astype({"cost_to_target": float, "best_metric": float})
     rows = rows.sort_values(_ORDER, kind="stable", ignore_index=True)
-    lost = rows[rows["hit"] & ~np.isfinite(rows["cost_to_target"])]
-    if len(lost):
-        raise ValueError(
-            "`cost_to_target` must be finite where `hit` is true; "
-            f"got {lost['cost_to_target'].iloc[0]!r} in record {lost['key'].iloc[0]!r}."
-        )
+    _check_costs(rows, "cost", "be finite and not negative")
+    where_hit = "be finite and not negative where `hit` is true"
+    _check_costs(rows[rows["hit"]], "cost_to_target", where_hit)
     to_target = rows["cost_to_target"].where(rows["hit"], rows["cost"])
     return rows.assign(contribution=to_target)
 
 
-def _streams(
-    trials: pd.DataFrame,
-) -> Iterator[tuple[tuple[str, str, Hashable], pd.DataFrame]]:
-    groups = trials.groupby(["workload", "arm", "stream"], sort=True)
-    for (workload, arm, stream), group in groups:
-        yield (str(workload), str(arm), stream), group
+def _check_costs(rows: pd.DataFrame, name: str, rule: str) -> None:
+    wrong = rows[~(np.isfinite(rows[name]) & (rows[name] >= 0))]
+    if len(wrong):
+        raise ValueError(
+            f"`{name}` must {rule}; got {wrong[name].iloc[0]!r} in record "
+            f"{wrong['key'].iloc[0]!r}."
+        )
 
 
-def _grid_pass(stream: pd.DataFrame) -> float:
-    if stream["hit"].any():
-        return expected_finite_list(stream["contribution"], stream["hit"])
-    return math.fsum(stream["cost"])
-
-
-def _ordered_pass(stream: pd.DataFrame) -> float:
-    hits = stream["hit"].to_numpy()
-    end = int(hits.argmax()) + 1 if hits.any() else len(stream)
-    return math.fsum(stream["contribution"].iloc[:end])
-
-
-_PASS: dict[str, Callable[[pd.DataFrame], float]] = {
-    "grid": _grid_pass,
-    "optuna": _ordered_pass,
-    "portfolio": _ordered_pass,
-}
-
-
-def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return passes in one table, sorted, however many of the parts are empty."""
-    filled = [part for part in parts if len(part)] or parts[:1]
-    passes = pd.concat(filled, ignore_index=True)
-    passes = passes.astype({"cost": float, "hit": bool})
-    return passes.sort_values(
-        ["workload", "arm", "stream"], kind="stable", ignore_index=True
-    )
+def _apart(trials: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """Return trials with `hit_cost` and `miss_cost`, one of which is its `cost`."""
+    spent, hit = trials[cost], trials["hit"]
+    return trials.assign(hit_cost=spent.where(hit, 0.0), miss_cost=spent.mask(hit, 0.0))
