@@ -113,10 +113,11 @@ class _Lane(Oracle):
     @override
     def forward(self, w: Tensor, wanted: Tensor | None = None) -> Tensor:
         pack = self._pack
-        asked = self._row if wanted is None else wanted.new_zeros(len(pack.x))
-        if isinstance(asked, Tensor) and wanted is not None:
-            asked[self._row] = wanted.reshape(())
-        pack.meter.charge(Purpose.LINE_SEARCH, pack.x.shape[1], asked)
+        charged: Tensor | int = self._row
+        if wanted is not None:
+            charged = wanted.new_zeros(len(pack.x))
+            charged[self._row] = wanted.reshape(())
+        pack.meter.charge(Purpose.LINE_SEARCH, pack.x.shape[1], charged)
         return pack.loss_of(self._row, w)
 
     @override

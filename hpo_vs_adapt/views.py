@@ -150,6 +150,7 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
             f"reference: {rule.reference}\n"
             f"adapts: {rule.adapts}\n"
             f"defaults from: {rule.defaults}\n"
+            f"trials that finding them took: {_known(rule.defaults_trials)}\n"
             f"extra gradients a step: {rule.extra_gradients}\n"
             f"extra copies of the parameters: {rule.extra_memory}"
         )
@@ -161,6 +162,10 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
             table.add_row(*_texts(*row))
         parts += [Padding(table, (0, 0, 0, 2), expand=False), Text()]
     return Group(*parts)
+
+
+def _known(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _entry(name: str, about: str, facts: str) -> Iterator[RenderableType]:

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count, takewhile
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 import torch
@@ -40,6 +40,7 @@ __all__ = [
     "State",
     "build_rule",
     "check_settings",
+    "of_tensors",
     "stack_settings",
 ]
 
@@ -142,6 +143,7 @@ class Rule(ABC):
     adapts: ClassVar[str]  # "nothing", "rate", "momentum" or "schedule"
     reference: ClassVar[str]  # author, title or name, venue and year
     defaults: ClassVar[str] = "unknown"  # paper, library, calibrated here on ..., ours
+    defaults_trials: ClassVar[int | None] = None  # that finding them took, if known
     extra_gradients: ClassVar[str] = "0"  # a step, for `list rules`
     extra_memory: ClassVar[str] = "0"  # parameter-sized copies, for `list rules`
     exemptions: ClassVar[Mapping[str, str]] = {}  # contract checks, and why not
@@ -235,6 +237,12 @@ class Rule(ABC):
     def resume(self, w: Tensor, saved: State) -> State:
         """Return the state to go on from at weights `w`: the inverse of `save`."""
         return saved
+
+
+def of_tensors(state: State, stem: str) -> list[Tensor]:
+    """Return `stem.0`, `stem.1`, ... of a state, whatever order a checkpoint has."""
+    names = takewhile(lambda name: name in state, (f"{stem}.{i}" for i in count()))
+    return [state[name] for name in names]
 
 
 def check_settings(rule: type[Rule], settings: Mapping[str, Value]) -> None:

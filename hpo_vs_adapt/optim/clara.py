@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import count, takewhile
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
@@ -20,6 +19,7 @@ from hpo_vs_adapt.optim.base import (
     SettingProblem,
     Stacked,
     State,
+    of_tensors,
 )
 from hpo_vs_adapt.optim.damping import auto_damping, reference_sigma
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS, DECAY_SETTINGS, DIRECTIONS
@@ -161,7 +161,7 @@ class CLARA(Rule):
         if not self._unit_step:
             w.addcmul_(s, -lr * scale)
         begin, squares = 0, []
-        for path in _paths(state):
+        for path in of_tensors(state, "path"):
             place = slice(begin, begin := begin + path.shape[-1])
             norm = scale * torch.linalg.vector_norm(s[..., place], dim=-1, keepdim=True)
             inverse = scale / norm.clamp(min=_NORM_FLOOR)
@@ -226,12 +226,6 @@ class CLARA(Rule):
             reference_sigma(whole, c, self._betas, published) for c in _values(self._c)
         ]
         return 2 * _like(sigmas, self._c)
-
-
-def _paths(state: State) -> list[Tensor]:
-    """Return the paths in the model's order, whatever order a checkpoint has."""
-    names = takewhile(lambda name: name in state, (f"path.{i}" for i in count()))
-    return [state[name] for name in names]
 
 
 def _values(c: Tensor) -> list[float]:

@@ -133,7 +133,8 @@ class SGDDirection(Direction):
     def step(self, w: Tensor, g: Tensor, state: State) -> tuple[Tensor, Tensor]:
         if not self._heavy or self._momentum is None:
             return g, self._scale
-        buffer = state["momentum"].mul_(self._momentum).add_(g)
+        buffer = state["momentum"]
+        torch.addcmul(g, buffer, self._momentum, out=buffer)  # one pass, one rounding
         if self._nesterov:
             return g.addcmul_(buffer, self._momentum), self._scale
         return buffer, self._scale

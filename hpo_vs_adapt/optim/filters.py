@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import count, pairwise, takewhile
+from itertools import pairwise
 from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor
 
-from hpo_vs_adapt.optim.base import Layout, Rule, State
+from hpo_vs_adapt.optim.base import Layout, Rule, State, of_tensors
 from hpo_vs_adapt.optim.directions import SGDDirection
 
 __all__ = ["Filters", "cut_pieces", "of_piece"]
@@ -157,12 +157,11 @@ class Filters(ABC):
 
 
 def cut_pieces(state: State) -> list[_Blocks]:
-    """Return the blocks of each piece, whatever order a checkpoint has."""
-    names = takewhile(lambda name: name in state, (f"buffer_0.{i}" for i in count()))
+    """Return the blocks of each piece."""
     pieces: list[_Blocks] = []
     begin = 0
-    for name in names:
-        size = state[name].shape[-1]
+    for buffer in of_tensors(state, "buffer_0"):
+        size = buffer.shape[-1]
         cuts = [*range(0, size, _BLOCK), size]
         pieces.append(
             [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import count, takewhile
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
@@ -19,6 +18,7 @@ from hpo_vs_adapt.optim.base import (
     SettingProblem,
     Stacked,
     State,
+    of_tensors,
 )
 from hpo_vs_adapt.optim.bases import (
     LastDirection,
@@ -189,10 +189,7 @@ class Hypergradient(Rule):
         windows.slide(due, state)
 
     def _step_in_loop(self, w: Tensor, g: Tensor, state: State) -> None:
-        names = takewhile(
-            lambda name: name in state, map("direction.{}".format, count())
-        )
-        kept = [state[name] for name in names]
+        kept = of_tensors(state, "direction")
         places, begin = [], 0
         for last in kept:
             places.append(slice(begin, begin := begin + last.shape[-1]))

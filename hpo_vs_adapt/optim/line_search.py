@@ -18,7 +18,7 @@ from hpo_vs_adapt.optim.base import (
     Stacked,
     State,
 )
-from hpo_vs_adapt.optim.rates import LearntRate
+from hpo_vs_adapt.optim.rates import LearntRate, factor_of_a_step
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 __all__ = ["SLS"]
@@ -64,10 +64,7 @@ class SLS(Rule):
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)
         self._rate = LearntRate(self)
-        growth = self.number("growth")
-        # exp(log()) in float64: float32's pow depends on the number of lanes.
-        an_epoch = growth.double().log() / max(run.steps_per_epoch, 1)
-        self._growth = an_epoch.exp().to(growth.dtype)
+        self._growth = factor_of_a_step(self.number("growth"), run)
 
     @override
     def init(self, w: Tensor, layout: Layout) -> State:

@@ -34,7 +34,7 @@ class HeavyBallFilters(Filters):
                 if against is not None and self._exclude_current:
                     dots.append(self._products(buffers, against[..., place]))
                 for buffer, momentum in zip(buffers, self.momenta, strict=True):
-                    buffer.mul_(momentum).add_(g[..., place])
+                    torch.add(g[..., place], buffer, alpha=momentum, out=buffer)
                 if against is not None and not self._exclude_current:
                     dots.append(self._products(buffers, against[..., place]))
             if dots:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hpo_vs_adapt.optim.base import Rule, State
+from hpo_vs_adapt.optim.base import Rule, Run, State
 from hpo_vs_adapt.optim.schedules import Schedule
 
-__all__ = ["LearntRate"]
+__all__ = ["LearntRate", "factor_of_a_step"]
 
 
 class LearntRate:
@@ -64,3 +64,10 @@ class LearntRate:
     def advance(self, state: State) -> None:
         """Count a step; call it once in each, after `now`."""
         state["step"] += 1
+
+
+def factor_of_a_step(growth: Tensor, run: Run) -> Tensor:
+    """Return by how much a step multiplies what grows by `growth` in an epoch."""
+    # exp(log()) in float64: float32's pow depends on the number of lanes.
+    logarithm = growth.double().log() / max(run.steps_per_epoch, 1)
+    return logarithm.exp().to(growth.dtype)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count, takewhile
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from hpo_vs_adapt.optim.base import Rule, State
+from hpo_vs_adapt.optim.base import Rule, State, of_tensors
 
 __all__ = ["Selection"]
 
@@ -107,8 +106,7 @@ class Selection:
     def _read(self, name: str, state: State) -> Tensor:
         if not self._tensor_wise:
             return state[name]
-        names = takewhile(lambda each: each in state, (f"{name}.{i}" for i in count()))
-        return torch.cat([state[each] for each in names], -1)
+        return torch.cat(of_tensors(state, name), -1)
 
     def _write(self, name: str, values: Tensor, state: State) -> None:
         if not self._tensor_wise:

@@ -98,6 +98,8 @@ class Tune:
         retrain: Runs of the winner with seeds that no trial has seen.
         objective: What is told to the tuner: ``metric``, the best validation metric, or
             ``cost``, the spending at the first crossing of the target.
+        space_from: Where the grid or space comes from, in words.
+        space_trials: Trials that were trained to choose it; None: unknown.
     """
 
     by: str
@@ -111,6 +113,8 @@ class Tune:
     training_seed: str = "stream"
     retrain: int = 1
     objective: str = "metric"
+    space_from: str = "unknown"
+    space_trials: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,8 @@ class TuneSchema(_Schema):
     training_seed: Literal["stream", "fresh"] | None = None
     retrain: Count | None = None
     objective: Literal["metric", "cost"] | None = None
+    space_from: Text | None = None
+    space_trials: Count | None = None
 
 
 class OptimizerSchema(_Schema):
