@@ -131,18 +131,32 @@ def test_a_confidence_outside_its_range_is_refused(confidence):
         ert_interval([1, 2], [True, True], confidence)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("p", "n"), [(0.1, 100), (0.25, 40), (0.5, 20), (1.0, 10)])
-def test_intervals_cover_the_true_bill_at_ten_expected_hits(p, n):
-    rng = np.random.default_rng(11)
-    truth = 0.5 + (1 - p) / p * BUDGET
-    repetitions = 400
-    covered = 0
-    for _ in range(repetitions):
-        low, high = ert_interval(*simulated(rng, p, n))
-        covered += low <= truth <= high
-    # 95 %, and two and a half standard errors of this simulation (1.1 %).
-    assert 0.922 < covered / repetitions < 0.978
+def test_bounds_beyond_all_numbers_are_infinite():
+    low, high = ert_interval([1.0, 1e9], [True, False], confidence=0.9999)
+    assert (low, high) == (0, math.inf)
+
+
+def test_passes_that_cost_nothing_have_an_interval_if_any_costs_something():
+    costs, hits = [0.0, 0.0, 0.0, 5.0], [False, False, True, True]
+    for times in (1, 10):  # Student's t, the bootstrap
+        low, high = ert_interval(costs * times, hits * times)
+        assert 0 <= low < 2.5 < high
+        assert np.isnan(ert_interval([0.0] * 4 * times, hits * times)).all()
+    # A resample of nothing but misses that cost nothing has no bill.
+    low, high = ert_interval([0.0] * 24 + [5.0], [False] * 24 + [True])
+    assert low == pytest.approx(5)
+    assert high == math.inf
+
+
+@pytest.mark.parametrize("probability", [0, 1, -1, math.nan])
+def test_a_probability_outside_its_range_is_refused(probability):
+    with pytest.raises(ValueError, match="`probabilities` must be strictly"):
+        log_ert_quantiles([1, 2], [True, True], [0.5, probability])
+
+
+def test_first_needs_draws():
+    with pytest.raises(ValueError, match="`samples` must be at least 1; got 0"):
+        first_probability(table(a=([5.0], [1])), samples=0)
 
 
 def test_the_first_is_the_arm_with_the_least_bill():
