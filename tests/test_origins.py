@@ -10,7 +10,7 @@ TUNED = {"by": "random", "trials": 2, "space": SPACE}
 
 
 def origins(*arms):
-    study = Study.from_mapping({"name": "s", "workloads": ["digits_mlp"], "arms": arms})
+    study = Study.from_dict({"name": "s", "workloads": ["digits_mlp"], "arms": arms})
     table = find_origins(study)
     assert tuple(table.columns) == ORIGIN_COLUMNS
     return {row.arm: row for row in table.itertuples()}
