@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.lr_curves import stretch_above
 from hpo_vs_adapt.metrics.passes import role_rows
 
-__all__ = ["SWEEP_COLUMNS", "lr_basin", "sweep_table"]
+__all__ = ["SWEEP_COLUMNS", "as_numbers", "lr_basin", "sweep_table", "sweep_trials"]
 
 SWEEP_COLUMNS = (
     "n",  # trials
     "failures",
     "hits",
     "hit_share",
+    "ert",  # expected running time of the point's trials; NaN: none hit
     "metric_mean",
     "metric_low",
     "metric_high",
 )
 """What `sweep_table` says of each point."""
+
+
+def sweep_trials(trials: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the trials of all sweeps, and which columns make a point of a sweep.
+
+    Args:
+        trials: One row a trial of a stream, columns as in `Results.records`; only rows
+            of role ``sweep`` count.
+
+    Returns:
+        A table in an order that does not depend on the given one: the columns of a
+        point, namely `workload`, `arm`, `batch_size`, then `lr` and every other setting
+        that varies within some arm's sweep (NaN for a trial that was not given it), and
+        `key`, `cost`, `failed`, `hit`, `contribution`, `metric` (best validation
+        metric). A record that several sweeps of an arm share is one trial of a point.
+        With it, the names of a point's columns.
+
+    Raises:
+        ValueError: As in `arm_passes`.
+    """
+    sweep = role_rows(trials, "sweep")
+    varied = _varied(sweep)
+    points = ["workload", "arm", "batch_size", *varied]
+    given = [
+        [settings.get(name, math.nan) for name in varied]
+        for settings in sweep["settings"]
+    ]
+    kept = ["key", "cost", "failed", "hit", "contribution"]
+    table = pd.DataFrame(given, columns=varied, index=sweep.index).assign(
+        **{name: sweep[name] for name in (*points[:3], *kept)},
+        metric=sweep["best_metric"],
+    )
+    once = table[[*points, *kept, "metric"]].drop_duplicates([*points, "key"])
+    return once.reset_index(drop=True), points
 
 
 def sweep_table(trials: pd.DataFrame) -> pd.DataFrame:
@@ -40,38 +76,32 @@ def sweep_table(trials: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per point, sorted by rate: `workload`, `arm`, `batch_size`, then `lr`
         and every other setting that varies within some arm's sweep (NaN for an arm that
-        was not given it), then `SWEEP_COLUMNS`. `metric_mean`, `metric_low` and
-        `metric_high` are mean, lowest and highest of the best validation metric over
-        seeds, in the metric's unit; NaN if every trial crashed before an evaluation.
+        was not given it), then `SWEEP_COLUMNS`. `ert` is the expected bill of training
+        with the point's settings, seed after seed, until the target is met
+        (`expected_running_time`), in the unit of the trials; NaN where no trial met it.
+        `metric_mean`, `metric_low` and `metric_high` are mean, lowest and highest of
+        the best validation metric over seeds, in the metric's unit; NaN if every trial
+        crashed before an evaluation.
 
     Raises:
         ValueError: As in `arm_passes`.
     """
-    sweep = role_rows(trials, "sweep")
-    varied = _varied(sweep)
-    points = ["workload", "arm", "batch_size", *varied]
-    given = [
-        [settings.get(name, math.nan) for name in varied]
-        for settings in sweep["settings"]
-    ]
-    table = pd.DataFrame(given, columns=varied, index=sweep.index).assign(
-        **{name: sweep[name] for name in ("workload", "arm", "batch_size")},
-        failed=sweep["failed"],
-        hit=sweep["hit"],
-        metric=sweep["best_metric"],
-    )
+    table, points = sweep_trials(trials)
     groups = table.groupby(points, dropna=False, sort=False, as_index=False)
     result = groups.agg(
         n=("hit", "size"),
         failures=("failed", "sum"),
         hits=("hit", "sum"),
         hit_share=("hit", "mean"),
+        ert=("contribution", "sum"),
         metric_mean=("metric", "mean"),
         metric_low=("metric", "min"),
         metric_high=("metric", "max"),
     )
+    result["ert"] /= result["hits"].where(result["hits"] > 0)
     # Other settings, which may be words, keep the order of the sweep.
-    order = [*points[:3], *(name for name in varied if name == "lr")]
+    order = [*points[:3], *(name for name in points if name == "lr")]
+    result = result[[*points, *SWEEP_COLUMNS]]
     return result.sort_values(order, kind="stable", ignore_index=True)
 
 
@@ -91,10 +121,12 @@ def lr_basin(table: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
     Returns:
         Columns `workload`, `arm`, `batch_size`, the other settings, `lr_low`,
         `lr_high`, `decades` = log10(lr_high / lr_low), `open_low`, `open_high`; one row
-        per combination, NaN bounds and 0 decades where no rate meets the target.
+        per combination, NaN bounds and 0 decades where no rate meets the target. Rates
+        that are words are left out.
 
     Raises:
-        ValueError: If there is no column `lr` or `share` is out of range.
+        ValueError: If there is no column `lr`, a rate is not positive, or `share` is
+            out of range.
     """
     if not 0 < share <= 1:
         raise ValueError(f"`share` must be above 0 and at most 1; got {share!r}.")
@@ -102,14 +134,20 @@ def lr_basin(table: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
         raise ValueError("`table` must have a column `lr`; sweep the learning rate.")
     keys = [name for name in table.columns if name not in ("lr", *SWEEP_COLUMNS)]
     rows: list[tuple[Any, ...]] = []
-    swept = table[table["lr"].notna()]
+    numbers = table.assign(lr=as_numbers(table["lr"]))
+    swept = numbers[numbers["lr"].notna()]
     for key, group in swept.groupby(keys, dropna=False, sort=False):
-        ordered = group.sort_values("lr")
-        logs = np.log10(ordered["lr"].to_numpy(dtype=np.float64))
-        shares = ordered["hit_share"].to_numpy(dtype=np.float64)
-        rows.append((*key, *_basin(logs, shares, share)))
+        basin = stretch_above(group["lr"], group["hit_share"], share)
+        rows.append((*key, *astuple(basin)))
     found = ["lr_low", "lr_high", "decades", "open_low", "open_high"]
     return pd.DataFrame(rows, columns=[*keys, *found])
+
+
+def as_numbers(values: pd.Series[Any]) -> pd.Series[float]:
+    """Return the values of a setting as floats; words, flags and absence are NaN."""
+    flags = values.map(lambda value: isinstance(value, bool | np.bool_))
+    numbers = pd.to_numeric(values.mask(flags.astype(bool)), errors="coerce")
+    return numbers.astype(float)
 
 
 def _varied(sweep: pd.DataFrame) -> list[str]:
@@ -122,37 +160,3 @@ def _varied(sweep: pd.DataFrame) -> list[str]:
     names = {name for (_, _, name), values in seen.items() if len(values) > 1}
     names |= {name for _, _, name in seen if name == "lr"}
     return sorted(names, key=lambda name: (name != "lr", name))
-
-
-def _basin(
-    logs: NDArray[np.float64], shares: NDArray[np.float64], share: float
-) -> tuple[float, float, float, bool, bool]:
-    """Return low and high rate, decades, and whether each end is open."""
-    # Places where the rates change from outside to inside, and back.
-    inside = np.concatenate([[False], shares >= share, [False]])
-    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
-    best: tuple[float, float, bool, bool] | None = None
-    for start, stop in edges:
-        low = _end(logs, shares, start, -1, share)
-        high = _end(logs, shares, stop - 1, 1, share)
-        if best is None or high - low > best[1] - best[0]:
-            best = (low, high, bool(start == 0), bool(stop == len(shares)))
-    if best is None:
-        return math.nan, math.nan, 0.0, False, False
-    low, high, open_low, open_high = best
-    return 10**low, 10**high, high - low, open_low, open_high
-
-
-def _end(
-    logs: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    place: int,
-    step: int,
-    share: float,
-) -> float:
-    """Return where the share falls below, going from `place` towards its neighbour."""
-    beyond = place + step
-    if not 0 <= beyond < len(shares):
-        return float(logs[place])
-    part = (shares[place] - share) / (shares[place] - shares[beyond])
-    return float(logs[place] + part * (logs[beyond] - logs[place]))
