@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hpo_vs_adapt.collect import make_results
 from hpo_vs_adapt.optuna_studies import OptunaStudies
 from hpo_vs_adapt.plan import Plan
 from hpo_vs_adapt.progress import ArmProgress, Progress, Snapshot
 from hpo_vs_adapt.provenance import read_provenance
 from hpo_vs_adapt.records import RecordStore
-from hpo_vs_adapt.results import Results, make_results
+from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:

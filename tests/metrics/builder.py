@@ -29,6 +29,7 @@ def trial(arm="sgd", number=0, at=None, **given):
         "hit": at is not None,
         "cost": BUDGET,
         "cost_to_target": math.inf if at is None else at,
+        "lost": 0.0,
         "best_metric": 0.5 if at is None else 0.9,
     }
     row |= given

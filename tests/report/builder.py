@@ -176,6 +176,7 @@ class Records:
             "cost_to_target": found.first,
             "sustained_cost": found.sustained,
             "cost_before_target": found.after,
+            "lost": 0.0,
             "best_metric": best() if len(known) else math.nan,
             "final_metric": metric[-1],
             "test_metric": last["test_metric"],
