@@ -13,10 +13,10 @@ INTERVAL_COVERAGE = {
 }
 """Percent of cases in which a 95 % interval holds the bill, by hits, then misses.
 
-Measured on 10 000 policies each that gave so many hits and misses, of all that have a hit
-probability anywhere from 0 to 1 with equal chance. A miss costs the budget, a hit 20 %
-to 80 % of it. Where hits cost nearly the same, or vary more, the numbers beside misses
-change by 1 or 2, those without a miss fall to 20 % or rise to 88 %.
+Measured on 10 000 policies each that gave so many hits and misses, of all that hit with
+a probability anywhere from 0 to 1, as likely here as there. A miss costs the budget, a
+hit 20 % to 80 % of it. Where hits cost nearly the same, or vary more, numbers beside
+misses change by 1 or 2, those without a miss fall to 20 or rise to 88.
 """
 
 
