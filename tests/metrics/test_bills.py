@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -262,3 +263,45 @@ def test_ratios_of_rare_hits_have_an_end_or_say_that_there_is_none():
     assert found["ratio"] == pytest.approx(29500 / 29400)
     assert found["low"] == 0
     assert found["high"] == math.inf
+
+
+def test_failures_are_priced_in_bills_plans_runs_and_ratios():
+    retrain = {"by": "random", "role": "retrain"}
+    trials = table(
+        *runs("tuned", None, 400, None, None, by="random"),
+        trial("tuned", 4, **retrain),
+        trial("tuned", 5, 300, **retrain),
+        *runs("plain", 800, None, 900),
+    )
+    row = bill_of(arm_bills(trials, failure_price=0.1), "tuned")
+    assert row["bill"] == pytest.approx(400 + 0.1 * 3 * BUDGET)
+    assert row["cost_per_run"] == pytest.approx(300 + 0.1 * BUDGET)
+    assert math.isnan(row["full_plan"])  # its first retrain missed
+    plain = bill_of(arm_bills(trials, failure_price=0.1), "plain")
+    assert plain["bill"] == plain["full_plan"] == plain["cost_per_run"]
+    assert plain["bill"] == pytest.approx((1700 + 0.1 * BUDGET) / 2)
+    ratios = reference_ratios(trials, "plain", failure_price=0.1).set_index("arm")
+    assert ratios.loc["tuned", "ratio"] == pytest.approx(700 / 900)
+    with pytest.raises(ValueError, match="`failure_price`"):
+        arm_bills(trials, failure_price=2)
+
+
+def test_a_cheaper_failure_never_raises_a_bill():
+    bills = [arm_bills(study(), failure_price=f)["bill"] for f in (0, 0.5, 1)]
+    for cheaper, dearer in itertools.pairwise(bills):
+        assert (cheaper <= dearer).all()
+        assert (cheaper < dearer).any()
+
+
+def test_a_name_shared_across_workloads_keeps_modes_and_progress_apart():
+    both = pd.concat([study(), study().assign(workload="wine")])
+    planned = progress(
+        *(("digits", arm, "policy", 9, 9) for arm in ("grid", "random")),
+        *(("wine", arm, "policy", 9, 8) for arm in ("grid", "random")),
+    )
+    bills = arm_bills(both, planned, modes={"wine": "min"})
+    rows = bills.set_index(["workload", "arm"])
+    assert rows.loc[("digits", "grid"), "complete"]
+    assert not rows.loc[("wine", "grid"), "complete"]
+    assert rows.loc[("digits", "grid"), "best_metric"] == pytest.approx(0.9)
+    assert rows.loc[("wine", "grid"), "best_metric"] == pytest.approx(0.5)

@@ -1,9 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 
 from hpo_vs_adapt.metrics import (
     arm_passes,
+    expected_finite_list,
     expected_running_time,
     full_plans,
 )
@@ -150,5 +152,64 @@ def test_passes_refuse_a_table_that_they_cannot_read():
         arm_passes(table(trial()).drop(columns="cost_to_target"))
     with pytest.raises(ValueError, match="`by` must be"):
         arm_passes(table(trial(by="hyperband")))
-    with pytest.raises(ValueError, match="`cost_to_target` must be finite"):
-        arm_passes(table(trial(hit=True, cost_to_target=math.inf)))
+    for wrong in (math.inf, math.nan, -1.0):
+        with pytest.raises(ValueError, match="`cost_to_target` must be finite"):
+            arm_passes(table(trial(hit=True, cost_to_target=wrong)))
+        with pytest.raises(ValueError, match="`cost` must be finite"):
+            full_plans(table(trial(cost=wrong)))
+
+
+def priced_pass(by, costs, hits, price):
+    """What one stream spends, by a walk through its trials."""
+    charged = [c if hit else price * c for c, hit in zip(costs, hits, strict=True)]
+    if by == "grid" and any(hits):
+        return expected_finite_list(charged, hits)
+    total = 0.0
+    for cost, hit in zip(charged, hits, strict=True):
+        total += cost
+        if hit and by == "optuna":
+            break
+    return total
+
+
+@pytest.mark.parametrize("price", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("by", ["grid", "optuna", "portfolio"])
+def test_passes_of_many_streams_agree_with_a_walk_through_each(by, price):
+    rng = np.random.default_rng(7)
+    rows, expected = [], []
+    for stream in range(30):
+        hits = rng.random(rng.integers(1, 7)) < 0.3
+        costs = rng.uniform(1, BUDGET, hits.size)
+        crossings = [c if hit else None for c, hit in zip(costs, hits, strict=True)]
+        found = runs("a", *crossings, by=by, stream=stream)
+        for row, cost in zip(found, costs, strict=True):
+            row["cost"] = BUDGET if row["hit"] else cost
+        rows += found
+        walk = "optuna" if by == "portfolio" else by
+        expected.append(priced_pass(walk, costs, hits, price))
+    passes = arm_passes(shuffled(table(*rows)), price)
+    assert passes["stream"].tolist() == list(range(30))
+    assert passes["cost"].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("by", ["single", "random"])
+def test_a_miss_is_charged_its_price_and_a_hit_its_crossing(by):
+    passes = arm_passes(table(*runs("a", 400, None, by=by)), failure_price=0.25)
+    assert passes["cost"].tolist() == [400, 0.25 * BUDGET]
+
+
+def test_a_full_plan_charges_misses_and_a_missing_retrain_their_price():
+    policy = runs("a", None, 500, None, by="grid")
+    missed = trial("a", 3, by="grid", role="retrain")
+    met = trial("a", 3, 700, by="grid", role="retrain")
+    half = full_plans(table(*policy, missed), failure_price=0.5)
+    assert half["cost"].tolist() == [BUDGET + 0.5 * 3 * BUDGET]
+    free = full_plans(table(*policy, met), failure_price=0)
+    assert free["cost"].tolist() == [BUDGET + 700]
+
+
+@pytest.mark.parametrize("price", [-0.1, 1.1, math.nan, math.inf])
+def test_a_price_out_of_range_is_refused(price):
+    for passes in (arm_passes, full_plans):
+        with pytest.raises(ValueError, match="`failure_price` must be from 0 to 1"):
+            passes(table(trial()), price)
