@@ -50,7 +50,7 @@ class RecordCurves:
         """Return where each record first reaches a level, and whether it does.
 
         Args:
-            level: Targets times `sign`, shape `(n,)`, or `(k, n)` for k targets each.
+            level: Targets times `sign`, shape `(n,)`.
             in_a_row: Whether so many evaluations in a row must reach it.
         """
         values = self.lasting if in_a_row else self.best
@@ -63,11 +63,10 @@ class RecordCurves:
         """Return what records had spent at an evaluation, lost work included.
 
         Args:
-            place: Of the evaluation, shape `(n,)` or `(k, n)`; anything where there is
-                none.
+            place: Of the evaluation, shape `(n,)`; anything where there is none.
         """
         if not self.cost.size:
-            return np.broadcast_to(self.lost, place.shape)
+            return self.lost
         return self.cost[np.clip(place, 0, self.cost.size - 1)] + self.lost
 
 
@@ -85,8 +84,10 @@ def record_curves(
     lost = np.zeros(len(records))
     if "lost" in records.columns:
         lost = records["lost"].to_numpy(dtype=float)
-    if not (np.isfinite(spent) & np.isfinite(lost)).all():
-        raise ValueError("`cost` and `lost` must be finite in every record.")
+    known = np.isfinite(spent) & np.isfinite(lost)
+    if not known.all():
+        key = records["key"].iloc[int(known.argmin())]
+        raise ValueError(f"`cost` and `lost` must be finite; they are not in {key!r}.")
     key, keys = pd.factorize(records["key"], sort=True)
     sign = _signs(records["workload"], modes)
     of_key = np.ones(len(keys))
@@ -137,17 +138,16 @@ def first_reaching(
         rising: Numbers that never fall within a stretch, shape `(m,)`.
         start: Where each stretch begins, shape `(n,)`.
         stop: Behind its end, shape `(n,)`; also the answer where nothing reaches it.
-        level: Shape `(n,)` or `(k, n)`, and so is the answer.
+        level: Shape `(n,)`.
     """
-    shape = np.broadcast_shapes(start.shape, level.shape)
-    low, high = np.broadcast_to(start, shape), np.broadcast_to(stop, shape)
+    low, high = start, stop
     while (low < high).any():  # bisection of all stretches at once
         middle = (low + high) // 2
         is_open = low < high
         below = rising[np.minimum(middle, rising.size - 1)] < level
         low = np.where(is_open & below, middle + 1, low)
         high = np.where(is_open & ~below, middle, high)
-    return np.array(low)
+    return low
 
 
 def _signs(workloads: pd.Series, modes: Mapping[str, str]) -> NDArray[np.float64]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.crossings import record_curves
+from hpo_vs_adapt.metrics.crossings import RecordCurves, record_curves
 
-__all__ = ["retarget"]
+__all__ = ["at_level", "checked_targets", "retarget"]
 
 
 def retarget(
@@ -56,14 +57,39 @@ def retarget(
             hit has no curve, or `sustained` is below 1.
     """
     paths = record_curves(records, curves, modes, sustained)
-    for workload in pd.unique(records["workload"]):
+    known = checked_targets(records["workload"], targets)
+    level = records["workload"].map(known).to_numpy(dtype=float)
+    return at_level(records, paths, paths.sign * level)
+
+
+def checked_targets(
+    workloads: pd.Series, targets: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the target of each workload.
+
+    Raises:
+        ValueError: If one has none, or NaN.
+    """
+    for workload in pd.unique(workloads):
         target = targets.get(workload)
         if target is None or math.isnan(target):
             raise ValueError(
                 "`targets` must have a number for every workload; "
                 f"got {target!r} for {workload!r}."
             )
-    level = paths.sign * records["workload"].map(dict(targets)).to_numpy(dtype=float)
+    return {str(workload): float(targets[workload]) for workload in workloads.unique()}
+
+
+def at_level(
+    records: pd.DataFrame, paths: RecordCurves, level: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return records as `retarget` does, their curves and targets found already.
+
+    Args:
+        records: As in `retarget`.
+        paths: Their curves.
+        level: Target of each record times its `sign`, shape `(n,)`.
+    """
     at, found = paths.first(level)
     lasting, in_a_row = paths.first(level, in_a_row=True)
     before = np.where(found, at, paths.stop) - 1
