@@ -51,3 +51,15 @@ def runs(arm, *crossings, **given):
 def shuffled(trials, seed=0):
     """The same rows in another order."""
     return trials.sample(frac=1, random_state=seed)
+
+
+def study():
+    """Three streams of every way to tune, and an arm that is not tuned."""
+    crossings = {0: (None, 400, 300), 1: (None, None, 500), 2: (600, 200, None)}
+    rows = []
+    for by in ("grid", "random", "optuna"):
+        for stream, at in crossings.items():
+            rows += runs(by, *at, by=by, stream=stream)
+            of_retrain = {"by": by, "stream": stream, "role": "retrain"}
+            rows += [trial(by, 3, 250.0 + 10 * stream, **of_retrain)]
+    return table(*rows, *runs("clara", 700, 800, None, kind="adaptive"))

@@ -32,10 +32,6 @@ def event_race(tries, workers):
     return max(end for _, end in ends), sum(end - start for start, end in ends)
 
 
-def contributions(costs, hits):
-    return [(c, h) for c, h in zip(costs, hits, strict=True)]
-
-
 def stream(arm, costs, hits, **given):
     """Trials that hit at their cost, or burn it and miss."""
     rows = runs(arm, *(c if h else None for c, h in zip(costs, hits, strict=True)))
@@ -83,7 +79,7 @@ def test_a_short_grid_is_the_mean_over_all_orders(seed, workers):
     hits = rng.random(size) < 0.4
     hits[0] = True
     costs = rng.uniform(1, 10, size)
-    orders = itertools.permutations(contributions(costs, hits))
+    orders = itertools.permutations(list(zip(costs, hits, strict=True)))
     races = [event_race(order, workers) for order in orders]
     trials = table(*stream("a", costs, hits, by="grid", stream=0))
     assert found(trials, workers) == pytest.approx(np.mean(races, axis=0))
@@ -103,7 +99,7 @@ def test_a_long_grid_is_near_the_mean_over_all_orders(workers):
 def test_trials_drawn_with_replacement_agree_with_a_simulation(by, workers):
     rng = np.random.default_rng(2)
     costs, hits = rng.uniform(1, 10, 8), np.arange(8) < 2
-    pool = contributions(costs, hits)
+    pool = list(zip(costs, hits, strict=True))
 
     def tries():
         while True:
