@@ -1,0 +1,123 @@
+"""Every table of the metrics on a study of 10 000 records of 100 evaluations.
+
+``python -m tests.benchmarks.tables``; the study is that of `tests.benchmarks.simulated`
+and is not timed, imports that a table needs are.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hpo_vs_adapt.metrics.bills import arm_bills, reference_ratios
+from hpo_vs_adapt.metrics.break_even import break_even_table
+from hpo_vs_adapt.metrics.break_even_curves import (
+    failure_price_curves,
+    retraining_curves,
+)
+from hpo_vs_adapt.metrics.difficulty import target_sweep
+from hpo_vs_adapt.metrics.power import seeds_needed
+from hpo_vs_adapt.metrics.ranking import ranking
+from hpo_vs_adapt.metrics.sensitivity import lr_basin, sweep_table
+from hpo_vs_adapt.metrics.sensitivity_numbers import knob_table, sensitivity_numbers
+from hpo_vs_adapt.metrics.sensitivity_plane import adkins_plane
+from hpo_vs_adapt.metrics.targets import retarget
+from hpo_vs_adapt.metrics.workers import bills_by_workers
+from tests.benchmarks.simulated import (
+    MODES,
+    REFERENCE,
+    TARGETS,
+    Simulated,
+    make_study,
+)
+
+SECONDS = 20
+GIGABYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """What a table took.
+
+    Args:
+        wall: By the clock, other programs included.
+        busy: Of the processors, by this one alone.
+    """
+
+    wall: float
+    busy: float
+
+
+class Tables:
+    """The tables of a study, timed as they are made.
+
+    Args:
+        study: What was found.
+    """
+
+    def __init__(self, study: Simulated) -> None:
+        self._study = study
+        self.seconds: dict[str, Seconds] = {}
+
+    def make(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Make one table, and print how long it took."""
+        started, busy = time.perf_counter(), time.process_time()
+        table = make()
+        took = Seconds(time.perf_counter() - started, time.process_time() - busy)
+        self.seconds[name] = took
+        print(f"{name:<24}{took.wall:>8.2f} s{took.busy:>8.2f} s{len(table):>8} rows")
+        return table
+
+    def make_all(self) -> None:
+        """Make every table."""
+        records, curves = self._study.records, self._study.curves
+        bills = self.make("arm_bills", lambda: arm_bills(records, modes=MODES))
+        self.make("reference_ratios", lambda: reference_ratios(records, REFERENCE))
+        self.make("ranking", lambda: ranking(records, REFERENCE, MODES))
+        by_workers = self.make("bills_by_workers", lambda: bills_by_workers(records))
+        self.make(
+            "break_even_table", lambda: break_even_table(records, bills, by_workers)
+        )
+        runs = np.arange(51)
+        self.make("retraining_curves", lambda: retraining_curves(bills, runs))
+        prices = np.linspace(0, 1, 51)
+        self.make("failure_price_curves", lambda: failure_price_curves(records, prices))
+        self.make("retarget", lambda: retarget(records, curves, TARGETS, MODES))
+        self.make("target_sweep", lambda: target_sweep(records, curves, MODES, TARGETS))
+        sweep = self.make("sweep_table", lambda: sweep_table(records))
+        self.make("lr_basin", lambda: lr_basin(sweep))
+        self.make(
+            "sensitivity_numbers", lambda: sensitivity_numbers(records, curves, MODES)
+        )
+        self.make("knob_table", lambda: knob_table(records, curves, MODES))
+        self.make("adkins_plane", lambda: adkins_plane(records, MODES))
+        self.make("seeds_needed", lambda: seeds_needed(records, reference=REFERENCE))
+
+
+def _gigabytes() -> float:
+    """Return the largest memory that the process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Time all tables, and print what they took beside what they may take."""
+    study = make_study()
+    print(
+        f"Tables of {len(study.records)} records, {len(study.curves)} evaluations; "
+        f"{_gigabytes():.2f} GB before\n{'':<24}{'clock':>10}{'processor':>10}"
+    )
+    tables = Tables(study)
+    tables.make_all()
+    wall = sum(took.wall for took in tables.seconds.values())
+    busy = sum(took.busy for took in tables.seconds.values())
+    print(f"{'all':<24}{wall:>8.2f} s{busy:>8.2f} s (aim: {SECONDS} s by the clock)")
+    print(f"{'most memory':<24}{_gigabytes():>8.2f} GB (aim: {GIGABYTES})")
+
+
+if __name__ == "__main__":
+    main()
