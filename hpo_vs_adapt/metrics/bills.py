@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hpo_vs_adapt.metrics.arm_counts import arm_counts, best_metrics
 from hpo_vs_adapt.metrics.cost import expected_running_time
@@ -150,14 +150,17 @@ def reference_ratios(
     tail = (1 - confidence) / 2
     groups = _by_arm(arm_passes(trials, failure_price))
     bases = {
-        workload: (_ert(group), log_bill_draws(group, workload, arm, samples, seed))
+        workload: (
+            _ert(group["cost"], group["hit"]),
+            log_bill_draws(group, workload, arm, samples, seed),
+        )
         for (workload, arm), group in groups.items()
         if arm == reference
     }
     rows: list[tuple[str, str, float, float, float]] = []
     for (workload, arm), passes in groups.items():
         base, theirs = bases.get(workload, (math.nan, np.empty(0)))
-        bill = _ert(passes)
+        bill = _ert(passes["cost"], passes["hit"])
         if math.isnan(bill) or math.isnan(base):
             rows.append((workload, arm, math.nan, math.nan, math.nan))
         elif arm == reference:
@@ -205,8 +208,8 @@ def _runs(
     return groups.agg(cost=("cost", "sum"), hit=("hit", "sum"))
 
 
-def _ert(passes: pd.DataFrame) -> float:
-    bill = expected_running_time(passes["cost"], passes["hit"])
+def _ert(cost: ArrayLike, hit: ArrayLike) -> float:
+    bill = expected_running_time(cost, hit)
     return bill if math.isfinite(bill) else math.nan
 
 
@@ -214,14 +217,11 @@ def _estimates(
     passes: pd.DataFrame, name: str, confidence: float, seed: int
 ) -> pd.DataFrame:
     """Return `workload, arm`, the ERT as column `name`, and the interval's bounds."""
-    rows = [
-        (
-            *place,
-            _ert(group),
-            *ert_interval(group["cost"], group["hit"], confidence, seed),
-        )
-        for place, group in _by_arm(passes).items()
-    ]
+    rows = []
+    for place, group in _by_arm(passes).items():
+        cost, hit = group["cost"].to_numpy(), group["hit"].to_numpy()
+        bounds = ert_interval(cost, hit, confidence, seed)
+        rows.append((*place, _ert(cost, hit), *bounds))
     return pd.DataFrame(rows, columns=[*_ARM, name, f"{name}_low", f"{name}_high"])
 
 
