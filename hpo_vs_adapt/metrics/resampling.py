@@ -11,7 +11,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hpo_vs_adapt.metrics.cost import Mode
-from hpo_vs_adapt.metrics.task_runs import Runs, check_known, paired_tasks
+from hpo_vs_adapt.metrics.task_runs import (
+    Runs,
+    check_known,
+    paired_tasks,
+    place_counts,
+    share_won,
+)
 from hpo_vs_adapt.metrics.unit_draws import UnitDraws
 
 __all__ = [
@@ -53,8 +59,9 @@ def bootstrap(
     0, and the columns `unit` of a resample hold these numbers.
 
     With ``unit="seed"`` and `iqm` of a column this is the stratified bootstrap of
-    Agarwal et al. Few units make intervals that are too narrow (3 cover 75 % where 95 %
-    is meant): for bills prefer `ert_interval`.
+    Agarwal et al. Few units make intervals that are too narrow: of 3, 5, 10 and 20
+    normal numbers a 95 % interval held the mean in 73, 83, 89 and 93 % of cases. For
+    bills prefer `ert_interval`.
 
     Args:
         table: Any tidy table.
@@ -154,7 +161,11 @@ def probability_of_improvement(a: Runs, b: Runs, mode: Mode = "max") -> float:
         if not (ours.size and theirs.size):
             return math.nan
         values = np.unique(np.concatenate([ours, theirs]))
-        shares.append(float(_won(_counts(ours, values), _counts(theirs, values))[0]))
+        counts = [
+            place_counts(np.searchsorted(values, runs)[None], values.size)
+            for runs in (ours, theirs)
+        ]
+        shares.append(float(share_won(*counts)[0]))
     return math.fsum(shares) / len(shares) if shares else math.nan
 
 
@@ -196,11 +207,12 @@ def improvement_interval(
     for name, (ours, theirs) in tasks.items():
         rng = np.random.default_rng([seed, *name.encode()])
         values = np.unique(np.concatenate([ours, theirs]))
-        drawn = [
-            _counts(runs[rng.integers(runs.size, size=(samples, runs.size))], values)
-            for runs in (ours, theirs)
-        ]
-        total += _won(*drawn)
+        counts = []
+        for runs in (ours, theirs):
+            drawn = rng.integers(runs.size, size=(samples, runs.size))
+            places = np.searchsorted(values, runs)[drawn]
+            counts.append(place_counts(places, values.size))
+        total += share_won(*counts)
     low, high = _bounds(total[:, None] / len(tasks), confidence)
     return float(low[0]), float(high[0])
 
@@ -223,24 +235,6 @@ def _bounds(
         for worst, level in ((-np.inf, tail), (np.inf, 1 - tail))
     )
     return low, high
-
-
-def _counts(
-    runs: NDArray[np.float64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return how often each value is in each row of runs, shape `(m, values)`."""
-    rows = np.atleast_2d(runs)
-    cells = np.searchsorted(values, rows) + values.size * np.arange(len(rows))[:, None]
-    size = len(rows) * values.size
-    counts = np.bincount(cells.ravel(), minlength=size).reshape(len(rows), -1)
-    return counts.astype(np.float64)
-
-
-def _won(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of pairs that `ours` wins, from counts of each value."""
-    below = np.cumsum(theirs, axis=1) - theirs / 2
-    pairs = ours.sum(axis=1) * theirs.sum(axis=1)
-    return np.asarray((ours * below).sum(axis=1) / pairs)
 
 
 def _check_resampling(samples: int, confidence: float) -> None:

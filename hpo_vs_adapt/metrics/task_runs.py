@@ -1,4 +1,4 @@
-"""Runs of two methods on the same tasks."""
+"""Runs of two methods on the same tasks, and who wins how many of their pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpo_vs_adapt.metrics.cost import Mode
 
-__all__ = ["Runs", "check_known", "paired_tasks"]
+__all__ = ["Runs", "check_known", "paired_tasks", "place_counts", "share_won"]
 
 Runs: TypeAlias = ArrayLike | Mapping[Hashable, ArrayLike]
 """Runs of one task `(n,)`, of several `(n, tasks)`, or by task, unequally many."""
@@ -42,6 +42,38 @@ def paired_tasks(
         )
     sign = 1.0 if mode == "max" else -1.0
     return {name: (sign * ours[name], sign * theirs[name]) for name in sorted(ours)}
+
+
+def place_counts(places: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    """Return how often each of `size` values is in each row of runs.
+
+    Args:
+        places: Each run as the place of its value, from 0, shape `(m, n)`.
+        size: Number of distinct values.
+
+    Returns:
+        Counts of shape `(m, size)`.
+    """
+    cells = places + size * np.arange(len(places))[:, None]
+    counts = np.bincount(cells.ravel(), minlength=len(places) * size)
+    return counts.reshape(len(places), size).astype(np.float64)
+
+
+def share_won(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of all pairs that `ours` wins, a tie counting half.
+
+    Args:
+        ours: Counts of each value, from the lowest, shape `(m, values)`.
+        theirs: The same of the other method.
+
+    Returns:
+        Shares of shape `(m,)`.
+    """
+    below = np.cumsum(theirs, axis=1) - theirs / 2
+    pairs = ours.sum(axis=1) * theirs.sum(axis=1)
+    return np.asarray((ours * below).sum(axis=1) / pairs)
 
 
 def check_known(name: str, values: NDArray[np.float64]) -> None:

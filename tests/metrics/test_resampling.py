@@ -140,11 +140,11 @@ def test_the_order_of_rows_and_the_index_change_no_bit():
     rng = np.random.default_rng(8)
     table = runs(rng.random(12), settings=[{"lr": 0.1}] * 12, arm=["a", "b"] * 6)
     table["seed"] //= 2
-    found = bootstrap(table, of_arms, "seed", samples=100, seed=3)
+    found = bootstrap(table, of_arms, "seed", samples=40, seed=3)
     for seed in range(3):
         mixed = table.sample(frac=1, random_state=seed)
-        assert bootstrap(mixed, of_arms, "seed", samples=100, seed=3).equals(found)
-    other = bootstrap(table, of_arms, "seed", samples=100, seed=4)
+        assert bootstrap(mixed, of_arms, "seed", samples=40, seed=3).equals(found)
+    other = bootstrap(table, of_arms, "seed", samples=40, seed=4)
     assert not other.equals(found)
 
 
