@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hpo_vs_adapt.metrics.passes import pass_parts, priced, role_rows
-from hpo_vs_adapt.metrics.statistics import BOOTSTRAP_FROM, log_ert_influence
+from hpo_vs_adapt.metrics.statistics import log_ert_influence
 
 __all__ = ["PAIRED_COLUMNS", "paired_ratios"]
 
@@ -26,8 +26,6 @@ def paired_ratios(
     *,
     failure_price: float = 1.0,
     confidence: float = 0.95,
-    samples: int = 5000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Return each arm's bill in multiples of the reference's, over seeds they share.
 
@@ -43,36 +41,31 @@ def paired_ratios(
     with the seed of its number; the passes of a unit are added up. Both arms are
     reduced to the units they share, so the ratio may differ from that of their bills.
     With costs c and hits h of n units, ``log ratio = log(sum c / sum h) - log(sum c' /
-    sum h')``. Below 20 units its error is the delta method's on the differences of the
-    influences (`log_ert_influence`), ``se^2 = sum (psi - psi')^2 / (n (n - 1))``, with
-    Student's t(n - 1); from 20 the percentile bootstrap of whole units.
+    sum h')``. Its error is the delta method's on the differences of the influences
+    (`log_ert_influence`), ``se^2 = sum (psi - psi')^2 / (n (n - 1))``, its distribution
+    Student's t(n - 1), whatever n: meant to cover 95 %, that covered 94 % to 99 % of
+    simulated pairs of 3 to 100 seeds with hit probabilities from 0.1 to 1, where a
+    percentile bootstrap of 15 to 100 units with misses covered 87 % to 94 %.
 
     Args:
         trials: One row a trial of a stream, columns as in `Results.records`.
         reference: Name of the arm that is 1.
         failure_price: Share of its cost that a trial that misses is charged.
         confidence: Probability that an interval is meant to cover.
-        samples: Resamples from 20 units on.
-        seed: Of the resamples; every workload and arm derives its own generator.
 
     Returns:
         Columns `PAIRED_COLUMNS`, one row per workload and arm, sorted; the reference
         itself is exactly 1. All NaN where the two share no unit or one of them has no
-        hit in those they share, or spent nothing; bounds also where they share one. A
-        resample in which one of them has no hit makes its ratio ``inf`` or 0; both:
-        anything.
+        hit in those they share, or spent nothing; bounds also where they share one.
 
     Raises:
-        ValueError: As in `arm_passes`, or if `confidence` is not between 0 and 1, or
-            `samples` below 1.
+        ValueError: As in `arm_passes`, or if `confidence` is not between 0 and 1.
 
     Common random numbers: Law, "Simulation Modeling and Analysis", 5th ed. 2015,
     chapter 11.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
-    if samples < 1:
-        raise ValueError(f"`samples` must be at least 1; got {samples!r}.")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     arms = _units(trials, failure_price)
     rows: list[tuple[str, str, float, float, float, int]] = []
@@ -81,9 +74,9 @@ def paired_ratios(
         if arm == reference and theirs["hit"].any():
             rows.append((workload, arm, 1.0, 1.0, 1.0, len(ours)))
             continue
-        both = ours.join(theirs, how="inner", rsuffix="_reference").sort_index()
-        rng = np.random.default_rng([seed, *f"{workload}\x1f{arm}".encode()])
-        found = _ratio(both.to_numpy(dtype=float), tails, samples, rng)
+        both = pd.concat([ours, theirs], axis=1, join="inner", keys=["ours", "theirs"])
+        both = both.sort_index()
+        found = _ratio(both.to_numpy(dtype=float), tails)
         rows.append((workload, arm, *found, len(both)))
     return pd.DataFrame(rows, columns=list(PAIRED_COLUMNS))
 
@@ -103,10 +96,7 @@ def _units(
 
 
 def _ratio(
-    units: NDArray[np.float64],
-    tails: NDArray[np.float64],
-    samples: int,
-    rng: np.random.Generator,
+    units: NDArray[np.float64], tails: NDArray[np.float64]
 ) -> tuple[float, float, float]:
     """Return ratio and bounds of rows of cost and hits, ours and theirs."""
     sums = units.sum(axis=0)
@@ -116,38 +106,10 @@ def _ratio(
     number = len(units)
     if number < 2:
         return math.exp(theta), math.nan, math.nan
-    if number < BOOTSTRAP_FROM:
-        ours = log_ert_influence(units[:, 0], units[:, 1])
-        theirs = log_ert_influence(units[:, 2], units[:, 3])
-        squares = math.fsum((ours - theirs) ** 2)
-        error = math.sqrt(squares / (number * (number - 1)))
-        bounds = theta + error * special.stdtrit(number - 1, tails)
-    else:
-        bounds = _bootstrap(units, tails, samples, rng)
+    ours = log_ert_influence(units[:, 0], units[:, 1])
+    theirs = log_ert_influence(units[:, 2], units[:, 3])
+    error = math.sqrt(math.fsum((ours - theirs) ** 2) / (number * (number - 1)))
+    bounds = theta + error * special.stdtrit(number - 1, tails)
     with np.errstate(over="ignore"):  # two units far apart know no upper bound
         low, high = np.exp(bounds)
     return math.exp(theta), float(low), float(high)
-
-
-def _bootstrap(
-    units: NDArray[np.float64],
-    tails: NDArray[np.float64],
-    samples: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Return outer quantiles of resampled log ratios; inf - inf may be anything."""
-    number = len(units)
-    weights = rng.multinomial(number, np.full(number, 1 / number), size=samples)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cost, hit, their_cost, their_hit = np.log(weights @ units).T
-        ratios = (cost - hit) - (their_cost - their_hit)
-    ends = zip(tails, (-np.inf, np.inf), strict=True)
-    # No interpolation: between a number and inf there is nothing.
-    return np.array(
-        [
-            np.quantile(
-                np.where(np.isnan(ratios), worst, ratios), tail, method="inverted_cdf"
-            )
-            for tail, worst in ends
-        ]
-    )
