@@ -41,12 +41,12 @@ def hyperparameter_importances(
     - ``ped_anova``: how far the best tenth of the trials is from all of them, along
       each hyperparameter alone.
 
-    The box is that of the values tried. Numbers that are positive and span more than a
-    decade are looked at as log10 (fANOVA would otherwise weigh almost only the highest
-    decade); numbers of narrower range as they are; flags, words and everything else as
-    categories. A trial that diverged counts with the worst metric of its arm's trials
-    on the workload; one that crashed, or has no metric, is left out, as tuners do. A
-    record that several streams share counts once.
+    The box is that of the values tried. Positive numbers of which more than a quarter
+    lie a decade or more below the highest are looked at as log10 (fANOVA would else see
+    almost nothing but the highest decade); other numbers as they are; flags, words and
+    everything else as categories. A trial that diverged counts with the worst metric of
+    its arm's trials on the workload; one that crashed, or has no metric, is left out,
+    as tuners do. A record that several streams share counts once.
 
     Args:
         records: One row a trial of a stream, columns as in `Results.records`; only rows

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics import SWEEP_COLUMNS, lr_basin, sweep_table
-from tests.metrics.builder import shuffled, table, trial
+from hpo_vs_adapt.metrics import (
+    SWEEP_COLUMNS,
+    expected_running_time,
+    lr_basin,
+    sweep_table,
+)
+from tests.metrics.builder import BUDGET, shuffled, table, trial
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 
@@ -56,6 +61,24 @@ def test_failures_stay_in_the_sweep():
     assert last["failures"] == 2
     assert last["hit_share"] == 0
     assert last["metric_mean"] == 0.1
+
+
+def test_ert_is_what_the_seeds_of_a_point_spent_over_their_hits():
+    rows = sweep("sgd", [0, 1, 2, 2, 0])
+    rows[4]["cost_to_target"] = 100.0
+    rows[-1] |= {"failed": True, "end": "diverged", "cost": 50.0}
+    found = sweep_table(table(*rows))["ert"]
+    assert found.iloc[1:4].tolist() == [300 + BUDGET, 200, 300]
+    assert found.iloc[[0, 4]].isna().all()  # never met: no finite bill is known
+    by_hand = expected_running_time([300, BUDGET], [True, False])
+    assert found.iloc[1] == by_hand
+
+
+def test_a_record_that_two_sweeps_share_is_one_trial():
+    rows = sweep("sgd", [0, 1, 2, 2, 0])
+    again = [{**row, "number": 50 + number} for number, row in enumerate(rows)]
+    once = sweep_table(table(*rows))
+    pd.testing.assert_frame_equal(sweep_table(table(*rows, *again)), once)
 
 
 def test_only_what_varies_is_a_column_and_the_rate_comes_first():
@@ -157,6 +180,14 @@ def test_arms_batch_sizes_and_settings_have_basins_of_their_own():
     assert decades == pytest.approx(expected)
 
 
+def test_rates_that_are_words_are_in_no_basin():
+    rows = sweep("sgd", [0, 2, 2, 2, 0])
+    rows += [trial("sgd", 20, role="sweep", settings={"lr": "auto"})]
+    found = lr_basin(sweep_table(table(*rows)))
+    assert len(found) == 1
+    assert found["decades"].iloc[0] == pytest.approx(3)
+
+
 def test_a_basin_refuses_a_share_out_of_range_and_a_sweep_without_rates():
     found = sweep_table(table(*sweep("sgd", [2] * 5)))
     for share in (0, 1.5, math.nan):
@@ -164,3 +195,5 @@ def test_a_basin_refuses_a_share_out_of_range_and_a_sweep_without_rates():
             lr_basin(found, share)
     with pytest.raises(ValueError, match="column `lr`"):
         lr_basin(found.drop(columns="lr"))
+    with pytest.raises(ValueError, match="positive"):
+        lr_basin(found.assign(lr=[0.0, *found["lr"].iloc[1:]]))
