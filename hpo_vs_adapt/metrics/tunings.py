@@ -110,7 +110,7 @@ def _axis(name: str, values: list[Any]) -> list[Axis]:
     """Return a hyperparameter as an axis; none if it has a single value."""
     if len(set(values)) < 2:
         return []
-    numbers = as_numbers(pd.Series(values, dtype=object)).to_numpy(dtype=np.float64)
+    numbers = np.asarray(as_numbers(pd.Series(values, dtype=object)), np.float64)
     if np.isfinite(numbers).all():
         log = _spread_over_decades(numbers)
         given = np.asarray(np.log10(numbers) if log else numbers, dtype=np.float64)
