@@ -7,7 +7,8 @@ interrupted.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -21,6 +22,7 @@ from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.results import Results
+    from hpo_vs_adapt.trial_logs import TrialLogs
 
 # torch, Ray and Optuna take seconds to import: commands import what they need, so that
 # help texts and mistakes in a study file show at once.
@@ -59,6 +61,16 @@ Smoke = Annotated[
         "--smoke",
         help="Take the study's smaller settings, to see that it works; the name and "
         "the report get `-smoke` behind them.",
+    ),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="NAME[=PLACE]",
+        help="Also log every trial, as a run of its own: tensorboard (into a folder) "
+        "or mlflow (at a tracking URI). May be given more than once.",
+        show_default=False,
     ),
 ]
 Verbose = Annotated[
@@ -108,6 +120,7 @@ def run(
         ),
     ] = None,
     out: Out = None,
+    log: Log = None,
     smoke: Smoke = False,
     verbose: Verbose = False,
 ) -> None:
@@ -118,8 +131,9 @@ def run(
     """
     with reporting(verbose):
         loaded = Study.from_yaml(study, smoke=smoke)
-        results = _train(loaded, address, verbose)
-        crashed = _show_results(results, out)
+        with _logging(log, loaded) as logs:
+            results = _train(loaded, address, verbose, logs)
+            crashed = _show_results(results, out)
     if crashed:
         raise typer.Exit(CRASHED)
 
@@ -154,6 +168,7 @@ def status(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> 
 def report(
     study: StudyFile,
     out: Out = None,
+    log: Log = None,
     smoke: Smoke = False,
     verbose: Verbose = False,
 ) -> None:
@@ -162,7 +177,8 @@ def report(
         loaded = Study.from_yaml(study, smoke=smoke)
         from hpo_vs_adapt.run import load_results
 
-        crashed = _show_results(load_results(loaded), out)
+        with _logging(log, loaded) as logs:
+            crashed = _show_results(load_results(loaded, logs), out)
     if crashed:
         raise typer.Exit(CRASHED)
 
@@ -223,6 +239,40 @@ def calibrate(
     say(f"Written to {file}.")
 
 
+@app.command()
+def compare(
+    reports: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REPORT REPORT...",
+            help="Folders of reports; the others are compared with the first.",
+            show_default=False,
+        ),
+    ],
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write all comparisons there, too."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what does not differ, too.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what differs between reports, beyond noise.
+
+    Of other studies, or of the same one before and after a change; arms and workloads
+    are compared where they have the same name. Only the reports are read.
+    """
+    with reporting(verbose):
+        from hpo_vs_adapt.compare import compare_reports, read_report
+        from hpo_vs_adapt.compare.view import comparison_view
+
+        comparison = compare_reports([read_report(folder) for folder in reports])
+        if csv is not None:
+            comparison.changes.to_csv(csv, index=False, lineterminator="\n")
+        make_console().print(comparison_view(comparison, everything))
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(show_default=False)],
@@ -262,7 +312,30 @@ def _only(
     return {name: known[name] for name in names} if names else known
 
 
-def _train(study: Study, address: str | None, verbose: bool) -> Results:
+@contextmanager
+def _logging(wanted: Sequence[str] | None, study: Study) -> Iterator[TrialLogs | None]:
+    """Log trials until the block ends, then say where, or why some are not there."""
+    if not wanted:
+        yield None
+        return
+    from hpo_vs_adapt.trial_logs import open_logs
+
+    with open_logs(wanted, study) as logs:
+        yield logs
+        if logs.waiting:
+            complain(f"Logging {logs.waiting} more trials; Ctrl-C leaves them out.")
+    for summary in logs.summaries():
+        say(summary)
+    for problem in logs.problems:
+        complain(
+            f"Not all trials were logged: {problem} The records of all are kept; "
+            "`hpo-vs-adapt report` with the same `--log` logs what is missing."
+        )
+
+
+def _train(
+    study: Study, address: str | None, verbose: bool, logs: TrialLogs | None = None
+) -> Results:
     """Return the results of a whole study.
 
     Raises:
@@ -272,7 +345,7 @@ def _train(study: Study, address: str | None, verbose: bool) -> Results:
 
     progress = make_progress(make_console(stderr=True))
     try:
-        return run_study(study, address, progress, verbose)
+        return run_study(study, address, progress, verbose, logs)
     except KeyboardInterrupt:
         complain(
             "Interrupted. To go on, run the same command again: "

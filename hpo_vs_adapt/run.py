@@ -17,6 +17,7 @@ from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.board import Board
+    from hpo_vs_adapt.trial_logs import TrialLogs
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
 
@@ -69,6 +70,7 @@ def run_study(
     address: str | None = None,
     progress: Progress | None = None,
     verbose: bool = False,
+    logs: TrialLogs | None = None,
 ) -> Results:
     """Train what is missing of a study, and return all its results.
 
@@ -78,6 +80,7 @@ def run_study(
             this machine.
         progress: Somebody who wants to know how far it is.
         verbose: Whether to show what Ray and the workers print.
+        logs: Where trials are logged as they end, those found on disk included.
 
     Raises:
         DataProblem: If a workload's data cannot be had.
@@ -92,7 +95,7 @@ def run_study(
         plan = Plan(study, store, studies)
         try:
             plan.advance()
-            watch = _Watch(plan, progress)
+            watch = _Watch(plan, progress, logs)
             watch.show()
             try:
                 if not plan.finished:
@@ -109,9 +112,17 @@ def run_study(
     return _results(plan)
 
 
-def load_results(study: Study) -> Results:
-    """Return the results of a study as far as its records reach; train nothing."""
-    return _results(_replayed(study))
+def load_results(study: Study, logs: TrialLogs | None = None) -> Results:
+    """Return the results of a study as far as its records reach; train nothing.
+
+    Args:
+        study: What was compared.
+        logs: Where its trials are logged.
+    """
+    plan = _replayed(study)
+    if logs is not None:
+        logs.add(study, plan.answered)
+    return _results(plan)
 
 
 def plan_study(study: Study) -> PlanSummary:
@@ -159,11 +170,15 @@ def _estimate(
 
 
 class _Watch:
-    """Tells somebody how far a study is, not too often."""
+    """Tells somebody how far a study is, not too often, and logs what has ended."""
 
-    def __init__(self, plan: Plan, progress: Progress | None) -> None:
+    def __init__(
+        self, plan: Plan, progress: Progress | None, logs: TrialLogs | None
+    ) -> None:
         self._plan = plan
         self._progress = progress
+        self._logs = logs
+        self._logged = 0
         self._started = time.monotonic()
         self._shown = 0.0
         self._found = len(plan.answered)
@@ -175,9 +190,10 @@ class _Watch:
 
     def show(self, board: Board | None = None) -> None:
         """Show how far it is."""
+        self._shown = time.monotonic()
+        self._log()
         if self._progress is None:
             return
-        self._shown = time.monotonic()
         arms = _arm_progress(self._plan)
         done = sum(arm.done for arm in arms)
         planned = sum(arm.planned for arm in arms)
@@ -195,6 +211,12 @@ class _Watch:
                 remaining=elapsed * (planned - done) / trained if trained else None,
             )
         )
+
+    def _log(self) -> None:
+        if self._logs is not None:
+            ended = self._plan.answered[self._logged :]
+            self._logged += len(ended)
+            self._logs.add(self._plan.study, ended)
 
 
 def _arm_progress(plan: Plan) -> tuple[ArmProgress, ...]:
