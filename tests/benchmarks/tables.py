@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.across import across_workloads, budget_profiles
 from hpo_vs_adapt.metrics.bills import arm_bills, reference_ratios
 from hpo_vs_adapt.metrics.break_even import break_even_table
 from hpo_vs_adapt.metrics.break_even_curves import (
@@ -21,14 +22,20 @@ from hpo_vs_adapt.metrics.break_even_curves import (
     retraining_curves,
 )
 from hpo_vs_adapt.metrics.difficulty import target_sweep
+from hpo_vs_adapt.metrics.importances import hyperparameter_importances
+from hpo_vs_adapt.metrics.paired import paired_ratios
+from hpo_vs_adapt.metrics.pairwise import improvement
 from hpo_vs_adapt.metrics.power import seeds_needed
 from hpo_vs_adapt.metrics.ranking import ranking
 from hpo_vs_adapt.metrics.sensitivity import lr_basin, sweep_table
 from hpo_vs_adapt.metrics.sensitivity_numbers import knob_table, sensitivity_numbers
 from hpo_vs_adapt.metrics.sensitivity_plane import adkins_plane
+from hpo_vs_adapt.metrics.surrogate import partial_dependence
 from hpo_vs_adapt.metrics.targets import retarget
+from hpo_vs_adapt.metrics.tuning_curves import tuning_tables
 from hpo_vs_adapt.metrics.workers import bills_by_workers
 from tests.benchmarks.simulated import (
+    BUDGETS,
     MODES,
     REFERENCE,
     TARGETS,
@@ -75,20 +82,37 @@ class Tables:
 
     def make_all(self) -> None:
         """Make every table."""
+        self._make_bills()
+        self._make_sweeps()
         records, curves = self._study.records, self._study.curves
+        self.make("retarget", lambda: retarget(records, curves, TARGETS, MODES))
+        self.make("target_sweep", lambda: target_sweep(records, curves, MODES, TARGETS))
+        self.make(
+            "tuning_tables",
+            lambda: pd.concat(tuning_tables(records, curves, MODES, BUDGETS)),
+        )
+        self.make("seeds_needed", lambda: seeds_needed(records, reference=REFERENCE))
+
+    def _make_bills(self) -> None:
+        records = self._study.records
         bills = self.make("arm_bills", lambda: arm_bills(records, modes=MODES))
         self.make("reference_ratios", lambda: reference_ratios(records, REFERENCE))
+        self.make("paired_ratios", lambda: paired_ratios(records, REFERENCE))
         self.make("ranking", lambda: ranking(records, REFERENCE, MODES))
-        by_workers = self.make("bills_by_workers", lambda: bills_by_workers(records))
         self.make(
-            "break_even_table", lambda: break_even_table(records, bills, by_workers)
+            "across_workloads", lambda: across_workloads(bills, BUDGETS, REFERENCE)
         )
+        self.make("budget_profiles", lambda: budget_profiles(bills, BUDGETS))
+        self.make("improvement", lambda: improvement(records))
+        workers = self.make("bills_by_workers", lambda: bills_by_workers(records))
+        self.make("break_even_table", lambda: break_even_table(records, bills, workers))
         runs = np.arange(51)
         self.make("retraining_curves", lambda: retraining_curves(bills, runs))
         prices = np.linspace(0, 1, 51)
         self.make("failure_price_curves", lambda: failure_price_curves(records, prices))
-        self.make("retarget", lambda: retarget(records, curves, TARGETS, MODES))
-        self.make("target_sweep", lambda: target_sweep(records, curves, MODES, TARGETS))
+
+    def _make_sweeps(self) -> None:
+        records, curves = self._study.records, self._study.curves
         sweep = self.make("sweep_table", lambda: sweep_table(records))
         self.make("lr_basin", lambda: lr_basin(sweep))
         self.make(
@@ -96,7 +120,8 @@ class Tables:
         )
         self.make("knob_table", lambda: knob_table(records, curves, MODES))
         self.make("adkins_plane", lambda: adkins_plane(records, MODES))
-        self.make("seeds_needed", lambda: seeds_needed(records, reference=REFERENCE))
+        self.make("importances", lambda: hyperparameter_importances(records, MODES))
+        self.make("partial_dependence", lambda: partial_dependence(records, MODES))
 
 
 def _gigabytes() -> float:
