@@ -70,29 +70,29 @@ def paired_ratios(
     arms = _units(trials, failure_price)
     rows: list[tuple[str, str, float, float, float, int]] = []
     for (workload, arm), ours in arms.items():
-        theirs = arms.get((workload, reference), ours.iloc[:0])
-        if arm == reference and theirs["hit"].any():
+        theirs = arms.get((workload, reference), ours[:0])
+        if arm == reference and theirs[:, 2].any():
             rows.append((workload, arm, 1.0, 1.0, 1.0, len(ours)))
             continue
-        both = pd.concat([ours, theirs], axis=1, join="inner", keys=["ours", "theirs"])
-        both = both.sort_index()
-        found = _ratio(both.to_numpy(dtype=float), tails)
-        rows.append((workload, arm, *found, len(both)))
+        shared, *at = np.intersect1d(ours[:, 0], theirs[:, 0], True, True)
+        both = np.hstack([ours[at[0], 1:], theirs[at[1], 1:]])
+        rows.append((workload, arm, *_ratio(both, tails), len(shared)))
     return pd.DataFrame(rows, columns=list(PAIRED_COLUMNS))
 
 
 def _units(
     trials: pd.DataFrame, failure_price: float
-) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return cost and hits of every seed or stream, of each workload and arm."""
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Return number, cost and hits of the seeds or streams of each workload and arm."""
     policy = role_rows(trials, "policy")
     numbers = policy["stream"].mask(policy["by"] == "single", policy["seed"])
     passes = priced(pass_parts(policy.assign(stream=numbers)), failure_price)
-    groups = passes.groupby(_PLACE, sort=True)
-    return {
-        (str(workload), str(arm)): one.groupby("stream")[["cost", "hit"]].sum()
-        for (workload, arm), one in groups
-    }
+    units = passes.groupby([*_PLACE, "stream"], as_index=False)[["cost", "hit"]].sum()
+    values = units[["stream", "cost", "hit"]].to_numpy(dtype=float)
+    first = units[~units.duplicated(_PLACE)]
+    parts = np.split(values, first.index[1:])
+    places = zip(first["workload"].astype(str), first["arm"].astype(str), strict=True)
+    return dict(zip(places, parts, strict=False))  # no units: one part of no place
 
 
 def _ratio(
