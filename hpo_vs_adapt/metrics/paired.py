@@ -90,7 +90,7 @@ def _units(
     units = passes.groupby([*_PLACE, "stream"], as_index=False)[["cost", "hit"]].sum()
     values = units[["stream", "cost", "hit"]].to_numpy(dtype=float)
     first = units[~units.duplicated(_PLACE)]
-    parts = np.split(values, first.index[1:])
+    parts = np.split(values, first.index[1:].tolist())
     places = zip(first["workload"].astype(str), first["arm"].astype(str), strict=True)
     return dict(zip(places, parts, strict=False))  # no units: one part of no place
 
