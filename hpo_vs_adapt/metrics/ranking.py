@@ -161,9 +161,10 @@ def bill_ranks(
     These are intervals of each arm's own rank, not of the whole order at once.
 
     An arm without a hit draws ``inf``: it is behind all whose draw is finite, as it is
-    never first in `first_probability`. An arm that hit in a single pass, or without spending, may
-    be anywhere among the arms that hit, since its spread is unknown: its interval is
-    all of their ranks, and it widens every other's by one rank towards the end.
+    never first in `first_probability`. An arm that hit in a single pass, or without
+    spending, may be anywhere among the arms that hit, since its spread is unknown: its
+    interval is all of their ranks, and it widens every other's by one rank towards the
+    end.
 
     Args:
         passes: One row a pass, columns `workload, arm, cost, hit` (`arm_passes`).

@@ -226,7 +226,10 @@ def test_no_records_are_no_records_at_any_target():
         ({"curves": curve("k", [0.1, 0.9], [5, math.nan])}, "`cost` must never fall"),
         ({"curves": curve("k", [0.1], [math.inf])}, "`cost` must be finite"),
         ({"curves": pd.concat([curve("k", [1.0])] * 2)}, "`step` must grow"),
-        ({"records": table(trial(key="k", cost=math.nan))}, "`cost` and `lost` must be finite"),
+        (
+            {"records": table(trial(key="k", cost=math.nan))},
+            "`cost` and `lost` must be finite",
+        ),
         (
             {
                 "records": table(trial(key="k"), trial(key="k", workload="wine")),
