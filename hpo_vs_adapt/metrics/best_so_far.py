@@ -10,36 +10,34 @@ from numpy.typing import NDArray
 
 from hpo_vs_adapt.metrics.crossings import RecordCurves
 
-__all__ = ["SLACK", "best_of_orders", "best_within"]
+__all__ = ["SLACK", "best_of_orders", "best_within", "paid_within"]
 
 SLACK = 1e-12
 """Share of a spending by which sums of the same costs may differ."""
 
 
-def best_within(
+def paid_within(
     curves: RecordCurves,
     trials: NDArray[np.intp],
     spending: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the best value of trials that have spent so much.
+) -> NDArray[np.intp]:
+    """Return the place behind the last evaluation that trials had paid for.
 
-    A step function: what was evaluated counts from the cost of the evaluation on. What
-    was lost with a worker was lost before the first evaluation.
+    An evaluation is paid for by its cost, equality included. What was lost with a
+    worker was lost before the first evaluation.
 
     Args:
-        curves: The curves of n records.
+        curves: The curves of n records, some of which have evaluations.
         trials: Which of them, from 0 to n - 1, any shape.
         spending: What each has spent, in the unit of the costs, shape of `trials`.
 
     Returns:
-        Signed values in the shape of `trials`.
+        Places in `curves.cost`; `curves.start` where nothing was paid for.
     """
-    if not curves.cost.size:
-        return np.full(trials.shape, -np.inf)
     reach = spending * (1 + SLACK) - curves.lost[trials]
     start, stop = curves.start[trials], curves.stop[trials]
-    # Bisection of all curves at once: `known` evaluations have been paid for. Queries
-    # are many, so steps are halved instead of keeping two bounds for each.
+    # Bisection of all curves at once. Queries are many, so steps are halved instead of
+    # keeping two bounds for each.
     known = start.copy()
     step = 1 << int((stop - start).max(initial=0)).bit_length()
     while step:
@@ -47,7 +45,29 @@ def best_within(
         paid = curves.cost[np.minimum(ahead, stop) - 1] <= reach
         known += step * (paid & (ahead <= stop))
         step >>= 1
-    return np.where(known > start, curves.best[known - 1], -np.inf)
+    return known
+
+
+def best_within(
+    curves: RecordCurves,
+    trials: NDArray[np.intp],
+    spending: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the best value of trials that have spent so much: a step function.
+
+    Args:
+        curves: The curves of n records.
+        trials: Which of them, from 0 to n - 1, any shape.
+        spending: As in `paid_within`.
+
+    Returns:
+        Signed values in the shape of `trials`.
+    """
+    if not curves.cost.size:
+        return np.full(trials.shape, -np.inf)
+    known = paid_within(curves, trials, spending)
+    some = known > curves.start[trials]
+    return np.where(some, curves.best[known - 1], -np.inf)
 
 
 def best_of_orders(

@@ -5,15 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics.best_so_far import best_within
-from hpo_vs_adapt.metrics.crossings import record_curves
 from hpo_vs_adapt.metrics.tuning_curves import (
     best_probability,
     tuning_curves,
     tuning_tables,
 )
 from tests.metrics.builder import shuffled
-from tests.metrics.curves import curved, tables
+from tests.metrics.curves import curved, listed, tables
 
 MAX = {"digits": "max"}
 
@@ -32,23 +30,6 @@ def best_of(order, trials, cost, better=max):
         if spent > cost:
             break
     return better(found, default=math.nan)
-
-
-def listed(by, seed=0, streams=3, length=3, arm="a", **given):
-    """Trials of unequal costs and random curves; some diverge, some never evaluate."""
-    rng = np.random.default_rng(seed)
-    trials = []
-    for stream, number in itertools.product(range(streams), range(length)):
-        evaluations = int(rng.integers(1, 5))
-        costs = np.concatenate([[0.0], np.cumsum(rng.integers(1, 40, evaluations))])
-        values = rng.random(evaluations + 1)
-        if rng.random() < 0.3:
-            values[int(rng.integers(evaluations + 1)) :] = math.nan
-        spent = float(costs[-1] + rng.integers(0, 5))
-        place = {"stream": -1 if by == "single" else stream, "seed": stream}
-        row = {"by": by, "cost": spent, **place} | given
-        trials.append(curved(arm, stream * length + number, values, costs, **row))
-    return trials
 
 
 def orders_of(by, trials, streams=3, length=3):
@@ -102,22 +83,6 @@ def test_costs_are_cumulative_and_no_mean_cost_a_trial():
         [1, 1001 ** (1 / 3), 100.07, 1001], rel=1e-3
     )
     assert found["median"].tolist() == [0.3, 0.3, 0.3, 0.9]
-
-
-def test_a_trial_counts_from_the_cost_of_its_evaluation_on():
-    trials = [curved("a", 0, [0.1, 0.4, 0.7], [0, 10, 20], by="optuna")]
-    trials += [curved("a", 1, [0.1, 0.8], [0, 20], by="optuna")]
-    table = record_curves(*tables(*trials), MAX)
-    spending = np.array([0, 9.99, 10, 19, 20, 99])
-    found = best_within(table, np.zeros(6, dtype=int), spending)
-    assert found.tolist() == [0.1, 0.1, 0.4, 0.4, 0.7, 0.7]
-
-
-def test_what_was_lost_with_a_worker_comes_before_the_first_evaluation():
-    trials = [curved("a", 0, [0.4, 0.7], [0, 20], cost=25.0, lost=5.0)]
-    table = record_curves(*tables(*trials), MAX)
-    found = best_within(table, np.zeros(4, dtype=int), np.array([4, 5, 24, 25]))
-    assert found.tolist() == [-math.inf, 0.4, 0.4, 0.7]
 
 
 def test_what_diverged_never_improves_and_is_paid_for():
