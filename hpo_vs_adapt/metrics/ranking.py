@@ -55,7 +55,7 @@ def ranking(
     kinds: Mapping[str, str] | None = None,
     failure_price: float = 1.0,
     confidence: float = 0.95,
-    samples: int = 5000,
+    samples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return every arm's place by its bill, and how sure that place is.
@@ -150,7 +150,7 @@ def bill_ranks(
     passes: pd.DataFrame,
     *,
     confidence: float = 0.95,
-    samples: int = 5000,
+    samples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return between which ranks each arm's bill lies.
