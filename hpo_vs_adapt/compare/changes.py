@@ -13,9 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.compare.arm_trials import ArmTrials
 from hpo_vs_adapt.metrics.cost import expected_running_time
-from hpo_vs_adapt.metrics.paired import paired_ratios
-from hpo_vs_adapt.metrics.passes import arm_passes, role_rows
 from hpo_vs_adapt.metrics.statistics import log_bill_draws
 
 __all__ = [
@@ -34,10 +33,10 @@ Quantity: TypeAlias = Literal["bill", "per run", "best", "hits"]
 Bounds: TypeAlias = Callable[[float], tuple[float, float]]
 """Gives the interval at a confidence; both NaN where nothing is known of the noise."""
 
-_Float: TypeAlias = np.floating[Any]
-
 DRAWS = 100_000
 """Of log bills: enough for the tails of intervals that hold all together."""
+
+_Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,150 +60,141 @@ class Change:
     paired: int
 
 
-def bill_change(first: pd.DataFrame, other: pd.DataFrame) -> Change:
+def bill_change(first: ArmTrials, other: ArmTrials, paired: Bounds) -> Change:
     """Return how an arm's bill changed.
 
     Args:
-        first: Trials of one arm on one workload, columns as in `Results.records`.
-        other: The same of another report.
+        first: Of the first report.
+        other: The same arm of the other one.
+        paired: Interval to take where both trained with the same seeds.
     """
-    ours, theirs = _unit_seeds(first), _unit_seeds(other)
-    # Where trials of a stream have seeds of their own, a stream shares no luck.
-    pairs = ours == theirs and all(len(seeds) == 1 for seeds in ours.values())
-    paired = len(ours) if pairs else 0
-    return _cost_change("bill", arm_passes, first, other, paired)
+    pairs = first.unit_seeds == other.unit_seeds and first.shared_seed
+    number = len(first.unit_seeds) if pairs else 0
+    return _cost_change("bill", (first.passes, other.passes), paired, number)
 
 
-def run_change(first: pd.DataFrame, other: pd.DataFrame) -> Change:
+def run_change(first: ArmTrials, other: ArmTrials, paired: Bounds) -> Change:
     """Return how the cost of one run with the settings found changed.
 
     Args:
-        first: As in `bill_change`; runs are retrains, and trials of arms without
-            `tune`.
-        other: The same of another report.
+        first: With retrains.
+        other: The same.
+        paired: As in `bill_change`.
     """
-    first, other = _runs(first), _runs(other)
-    seeds = set(first["seed"])
-    paired = len(seeds) if seeds == set(other["seed"]) else 0
-    return _cost_change("per run", _record_passes, first, other, paired)
+    number = len(first.run_seeds) if first.run_seeds == other.run_seeds else 0
+    return _cost_change("per run", (first.runs, other.runs), paired, number)
 
 
-def best_change(first: pd.DataFrame, other: pd.DataFrame, mode: str) -> Change:
+def best_change(first: ArmTrials, other: ArmTrials) -> Change:
     """Return how the best metric changed, its mean over seeds or streams.
 
     Student's t of the differences where both have the same seeds or streams, otherwise
-    Welch's t. A seed whose trials all crashed before an evaluation has no metric.
+    Welch's t.
 
     Args:
-        first: As in `bill_change`.
-        other: The same of another report.
-        mode: ``max`` or ``min``: what is best.
+        first: Of the first report.
+        other: The same arm of the other one.
     """
-    ours, theirs = _best(first, mode), _best(other, mode)
-    pairs = ours.index.equals(theirs.index)
-    a, b = ours.to_numpy(np.float64), theirs.to_numpy(np.float64)
+    pairs = first.best.index.equals(other.best.index)
+    a, b = (side.best.to_numpy(np.float64) for side in (first, other))
     one, two = (float(x.mean()) if x.size else math.nan for x in (a, b))
     bounds: Bounds
     if min(a.size, b.size) < 2:
         bounds = _unknown
     elif pairs:
-        bounds = _t_bounds(two - one, float(np.var(b - a, ddof=1)) / a.size, a.size - 1)
+        variance = float(np.var(b - a, ddof=1)) / a.size
+        bounds = _t_bounds(two - one, variance, a.size - 1)
     else:
         bounds = _welch_bounds(a, b)
     return Change("best", one, two, two - one, bounds, a.size if pairs else 0)
 
 
-def hits_change(first: pd.DataFrame, other: pd.DataFrame) -> Change:
+def hits_change(first: ArmTrials, other: ArmTrials) -> Change:
     """Return how the share of passes that met the target changed.
 
     The interval is Newcombe's hybrid score interval of a difference of independent
     shares. It is unknown where all passes of both hit, or none: nothing can then show.
 
     Args:
-        first: As in `bill_change`.
-        other: The same of another report.
+        first: Of the first report.
+        other: The same arm of the other one.
 
     Newcombe, "Interval estimation for the difference between independent proportions",
     Statistics in Medicine 17, 1998, method 10.
     """
-    ours, theirs = (arm_passes(trials)["hit"].to_numpy() for trials in (first, other))
-    one, two = (
-        float(hits.mean()) if hits.size else math.nan for hits in (ours, theirs)
-    )
+    ours, theirs = (side.passes["hit"].to_numpy(bool) for side in (first, other))
+    one, two = float(ours.mean()), float(theirs.mean())
 
     def bounds(confidence: float) -> tuple[float, float]:
-        low, high = _wilson(ours, confidence)
-        their_low, their_high = _wilson(theirs, confidence)
-        gap = two - one
+        low, high = _wilson(one, ours.size, confidence)
+        their_low, their_high = _wilson(two, theirs.size, confidence)
         return (
-            gap - math.hypot(two - their_low, high - one),
-            gap + math.hypot(their_high - two, one - low),
+            two - one - math.hypot(two - their_low, high - one),
+            two - one + math.hypot(their_high - two, one - low),
         )
 
     alike = one == two and one in (0.0, 1.0)
-    known = ours.size and theirs.size and not alike
-    return Change("hits", one, two, two - one, bounds if known else _unknown, 0)
+    return Change("hits", one, two, two - one, _unknown if alike else bounds, 0)
 
 
 def _cost_change(
     quantity: Quantity,
-    passes_of: Callable[[pd.DataFrame], pd.DataFrame],
-    first: pd.DataFrame,
-    other: pd.DataFrame,
-    paired: int,
+    sides: tuple[pd.DataFrame, pd.DataFrame],
+    paired: Bounds,
+    number: int,
 ) -> Change:
-    """Return a change of costs; `paired` is how many units the two share, all or 0."""
-    ours, theirs = passes_of(first), passes_of(other)
-    one, two = _ert(ours), _ert(theirs)
-    bounds = _paired_bounds(first, other) if paired else _drawn_bounds(ours, theirs)
+    """Return a change of costs.
+
+    Args:
+        quantity: Which.
+        sides: Passes of the first and of the other report.
+        paired: Interval to take where `number` is not 0.
+        number: Of pairs.
+    """
+    one, two = map(_ert, sides)
     ratio = two / one if one > 0 else math.nan  # 0: met by the initial weights
-    return Change(quantity, one, two, ratio, bounds, paired)
+    bounds = paired if number else functools.partial(_drawn_bounds, _draws(*sides))
+    return Change(quantity, one, two, ratio, bounds, number)
 
 
 def _ert(passes: pd.DataFrame) -> float:
-    if passes.empty or not passes["hit"].any():
+    if not passes["hit"].any():
         return math.nan
     return expected_running_time(passes["cost"], passes["hit"])
 
 
-def _paired_bounds(first: pd.DataFrame, other: pd.DataFrame) -> Bounds:
-    both = [first.assign(arm="first"), other.assign(arm="other")]
-    trials = pd.concat(both, ignore_index=True)
+def _draws(
+    ours: pd.DataFrame, theirs: pd.DataFrame
+) -> Callable[[], NDArray[np.float64]]:
+    """Return how to get differences of independent draws of log bills."""
 
-    def bounds(confidence: float) -> tuple[float, float]:
-        table = paired_ratios(trials, "first", confidence=confidence)
-        (row,) = table[table["arm"] == "other"].to_dict("records")
-        return row["low"], row["high"]
+    @functools.cache
+    def gaps() -> NDArray[np.float64]:
+        # Each has its own generator: with the same draws they would be paired.
+        base = log_bill_draws(ours, "", "first", DRAWS, 0)
+        draws = log_bill_draws(theirs, "", "other", DRAWS, 0)
+        if np.isnan(base).any() or np.isnan(draws).any():
+            return np.empty(0)
+        with np.errstate(invalid="ignore"):  # inf - inf is NaN: may be anything
+            return np.asarray(draws - base)
 
-    return functools.cache(bounds)
+    return gaps
 
 
-def _drawn_bounds(ours: pd.DataFrame, theirs: pd.DataFrame) -> Bounds:
-    """Return quantiles of differences of independent draws, as `reference_ratios`."""
-    if not (len(ours) and len(theirs)):
-        return _unknown
-    place = str(ours["workload"].iloc[0])
-    # The two have generators of their own: with the same draws they would be paired.
-    base = log_bill_draws(ours, place, "first", DRAWS, 0)
-    draws = log_bill_draws(theirs, place, "other", DRAWS, 0)
-    if np.isnan(base).any() or np.isnan(draws).any():
-        return _unknown
-    with np.errstate(invalid="ignore"):  # inf - inf may be anything
-        gaps = draws - base
-
-    def bounds(confidence: float) -> tuple[float, float]:
-        tail = (1 - confidence) / 2
-        ends = ((tail, -np.inf), (1 - tail, np.inf))
-        low, high = (
-            np.quantile(
-                np.where(np.isnan(gaps), worst, gaps), at, method="inverted_cdf"
-            )
-            for at, worst in ends
-        )
-        with np.errstate(over="ignore"):  # two passes far apart know no upper bound
-            return float(np.exp(low)), float(np.exp(high))
-
-    return functools.cache(bounds)
+def _drawn_bounds(
+    gaps_of: Callable[[], NDArray[np.float64]], confidence: float
+) -> tuple[float, float]:
+    """Return the outer quantiles of ratios, as `reference_ratios` does."""
+    gaps = gaps_of()
+    if not gaps.size:
+        return _unknown(confidence)
+    tail = (1 - confidence) / 2
+    low, high = (
+        np.quantile(np.where(np.isnan(gaps), worst, gaps), at, method="inverted_cdf")
+        for at, worst in ((tail, -np.inf), (1 - tail, np.inf))
+    )
+    with np.errstate(over="ignore"):  # two passes far apart know no upper bound
+        return float(np.exp(low)), float(np.exp(high))
 
 
 def _unknown(confidence: float) -> tuple[float, float]:
@@ -219,7 +209,7 @@ def _t_bounds(mean: float, variance: float, freedom: float) -> Bounds:
     return bounds
 
 
-def _welch_bounds(a: NDArray[_Float], b: NDArray[_Float]) -> Bounds:
+def _welch_bounds(a: _Floats, b: _Floats) -> Bounds:
     """Return Welch's interval of the difference of means; samples of two or more."""
     shares = [float(np.var(x, ddof=1)) / x.size for x in (a, b)]
     variance = sum(shares)
@@ -228,44 +218,10 @@ def _welch_bounds(a: NDArray[_Float], b: NDArray[_Float]) -> Bounds:
     return _t_bounds(float(b.mean() - a.mean()), variance, freedom)
 
 
-def _wilson(hits: NDArray[np.bool_], confidence: float) -> tuple[float, float]:
-    """Return Wilson's score interval of a share (JASA 22, 1927)."""
+def _wilson(share: float, number: int, confidence: float) -> tuple[float, float]:
+    """Return the score interval of a share of `number` (Wilson, JASA 22, 1927)."""
     z = float(special.ndtri((1 + confidence) / 2))
-    n, share = hits.size, float(hits.mean())
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    away = math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) * z / (1 + z**2 / n)
-    return middle - away, middle + away
-
-
-def _unit_seeds(trials: pd.DataFrame) -> dict[int, frozenset[int]]:
-    """Return the training seeds of every seed or stream, see `paired_ratios`."""
-    policy = role_rows(trials, "policy")
-    return {
-        int(unit): frozenset(seeds)
-        for unit, seeds in policy.groupby(_units(policy))["seed"]
-    }
-
-
-def _units(policy: pd.DataFrame) -> pd.Series[int]:
-    return policy["stream"].mask(policy["by"] == "single", policy["seed"])
-
-
-def _runs(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return retrains and trials of arms without `tune`, as trials of such an arm."""
-    policy = role_rows(trials, "policy")
-    runs = [policy[policy["by"] == "single"], role_rows(trials, "retrain")]
-    table = pd.concat(runs, ignore_index=True)
-    return table.assign(by="single", role="policy", stream=-1)
-
-
-def _record_passes(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return runs as passes; those that share a record are one, see `arm_bills`."""
-    groups = runs.groupby(["workload", "arm", "key"], sort=True, as_index=False)
-    return groups.agg(cost=("contribution", "sum"), hit=("hit", "sum"))
-
-
-def _best(trials: pd.DataFrame, mode: str) -> pd.Series[float]:
-    """Return the best metric of every seed or stream that has one, see `arm_bills`."""
-    policy = role_rows(trials, "policy")
-    best = policy.groupby(_units(policy), sort=True)["best_metric"].agg(mode)
-    return best.dropna()
+    whole = 1 + z**2 / number
+    middle = (share + z**2 / (2 * number)) / whole
+    root = math.sqrt(share * (1 - share) / number + (z / (2 * number)) ** 2)
+    return middle - z * root / whole, middle + z * root / whole

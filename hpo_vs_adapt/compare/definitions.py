@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
+from hpo_vs_adapt.compare.arm_trials import units
 from hpo_vs_adapt.compare.report_files import Report
 from hpo_vs_adapt.report.wording import UNKNOWN, counted, series, shorten
 
@@ -74,23 +73,17 @@ def _versions(first: Report, other: Report) -> Iterator[str]:
 
 
 def _definitions(first: Report, other: Report) -> Iterator[str]:
-    seeds = [sorted(_units(report.trials)) for report in (first, other)]
+    policies = (one.trials[one.trials["role"] == "policy"] for one in (first, other))
+    seeds = [sorted(set(units(policy))) for policy in policies]
     if seeds[0] != seeds[1]:
         yield f"seeds: {_spell(seeds[0])} → {_spell(seeds[1])}"
-    # Without a study file, on one side, its keys cannot be told from defaults.
-    known = first.described and other.described
     for name in (name for name in first.workloads if name in other.workloads):
-        one, two = (
-            (_described(report, "workloads", name) if known else {})
-            | _flat(report.workloads[name])
-            for report in (first, other)
-        )
+        one, two = _described(first, other, "workloads", name)
+        one |= _flat(first.workloads[name])
+        two |= _flat(other.workloads[name])
         yield from _told(name, one, two)
     for name in _shared_arms(first, other):
-        one, two = (
-            _described(report, "arms", name) if known else {}
-            for report in (first, other)
-        )
+        one, two = _described(first, other, "arms", name)
         given, gave = (_given(report, name) for report in (first, other))
         searched = {key.split(".")[2] for key in (*one, *two) if key.count(".") > 1}
         for key in sorted((given.keys() & gave.keys()) - searched):
@@ -109,7 +102,15 @@ def _told(name: str, one: dict[str, Any], two: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {'; '.join(changes)}"
 
 
-def _described(report: Report, part: str, name: str) -> dict[str, Any]:
+def _described(
+    first: Report, other: Report, part: str, name: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what both study files say of a workload or arm, or nothing of both."""
+    one, two = (_entry(report, part, name) for report in (first, other))
+    return (one, two) if one and two else ({}, {})
+
+
+def _entry(report: Report, part: str, name: str) -> dict[str, Any]:
     """Return what the study file says of a workload or arm, flat; nothing without."""
     entries = report.described.get(part)
     for entry in entries if isinstance(entries, list) else ():
@@ -192,12 +193,6 @@ def _shared_arms(first: Report, other: Report) -> list[str]:
 
 def _arms(report: Report) -> Iterable[str]:
     return dict.fromkeys(arm for _, arm in report.arms)
-
-
-def _units(trials: pd.DataFrame) -> set[int]:
-    """Return the seeds and tuner seeds that there are trials of."""
-    policy = trials[trials["role"] == "policy"]
-    return set(policy["stream"].mask(policy["by"] == "single", policy["seed"]))
 
 
 def _spell(value: Any) -> str:

@@ -92,10 +92,12 @@ class Compared:
     @property
     def tested(self) -> bool:
         """Whether noise could be told from a difference."""
-        return not self.same and self.same_metric and self.interval(CONFIDENCE).known
+        return self.interval(CONFIDENCE).known
 
     def interval(self, confidence: float) -> Interval:
-        """Return the interval of the change."""
+        """Return the interval of the change; none where there is nothing to test."""
+        if self.same or not self.same_metric:
+            return Interval(math.nan, math.nan)
         return Interval(*self.change.bounds(confidence))
 
 

@@ -78,14 +78,17 @@ def read_report(folder: str | Path) -> Report:
         study = parse(read_text(described), described) if described.exists() else {}
     except StudyError as error:
         raise ReportProblem(str(error)) from None
+    workloads = {each["name"]: each for each in summary["workloads"]}
+    trials = _read_trials(folder / "tables" / "trials.csv")
     return Report(
         folder=folder,
         study=str(summary["study"]),
         unit=str(summary["unit"]),
         provenance=dict(summary["provenance"]),
-        workloads={each["name"]: each for each in summary["workloads"]},
+        workloads=workloads,
         arms=tuple((each["workload"], each["arm"]) for each in summary["arms"]),
-        trials=_read_trials(folder / "tables" / "trials.csv"),
+        # A report that is just being renewed may have tables ahead of its summary.
+        trials=trials[trials["workload"].isin(workloads)],
         progress=_read_table(folder / "tables" / "progress.csv", _PROGRESS),
         described=study,
     )

@@ -5,9 +5,17 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
+from hpo_vs_adapt.compare.arm_trials import (
+    ArmTrials,
+    PairedBounds,
+    Place,
+    arm_trials,
+    paired_bounds,
+)
 from hpo_vs_adapt.compare.changes import (
     Change,
     best_change,
@@ -123,53 +131,42 @@ def compare_reports(reports: Sequence[Report]) -> Comparison:
 
 def _compared(first: Report, other: Report) -> Iterator[Compared]:
     """Return every number that both reports have."""
-    ours, theirs = _by_arm(first), _by_arm(other)
+    ours, theirs = (arm_trials(one.trials, _modes(one)) for one in (first, other))
+    bills = paired_bounds(first.trials, other.trials)
+    runs = paired_bounds(first.trials, other.trials, "retrain")
     for place in first.arms:
         if place not in ours or place not in theirs:
             continue  # no trial yet, or no such arm: `make_notes` says so
         workload, arm = place
         one, two = first.workloads[workload], other.workloads[workload]
-        for change, role in _changes(ours[place], theirs[place], one["mode"]):
-            keys = [_keys(trials[place], role) for trials in (ours, theirs)]
+        for change, role in _changes(place, ours[place], theirs[place], bills, runs):
+            keys, other_keys = ours[place].keys[role], theirs[place].keys[role]
             yield Compared(
                 workload=workload,
                 arm=arm,
                 change=change,
                 mode=one["mode"],
-                shared=len(keys[0] & keys[1]),
-                same=keys[0] == keys[1],
+                shared=len(keys & other_keys),
+                same=keys == other_keys,
                 same_target=one["target"] == two["target"],
                 same_metric=all(one[key] == two[key] for key in ("metric", "mode")),
             )
 
 
-def _by_arm(report: Report) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return the trials of every arm that has one of its policy, sweeps apart."""
-    trials = report.trials[report.trials["role"] != "sweep"]
-    groups = trials.groupby(["workload", "arm"], sort=False)
-    return {
-        (str(workload), str(arm)): rows
-        for (workload, arm), rows in groups
-        if (rows["role"] == "policy").any() and workload in report.workloads
-    }
-
-
 def _changes(
-    first: pd.DataFrame, other: pd.DataFrame, mode: str
+    place: Place,
+    first: ArmTrials,
+    other: ArmTrials,
+    bills: PairedBounds,
+    runs: PairedBounds,
 ) -> Iterator[tuple[Change, str]]:
     """Return the changes of an arm, each with the role of the trials behind it."""
-    yield bill_change(first, other), "policy"
+    yield bill_change(first, other, partial(bills, place)), "policy"
     # An arm without `tune` has no retrains: its bill is what a run costs.
-    if all((trials["role"] == "retrain").any() for trials in (first, other)):
-        yield run_change(first, other), "retrain"
-    yield best_change(first, other, mode), "policy"
+    if len(first.runs) and len(other.runs):
+        yield run_change(first, other, partial(runs, place)), "retrain"
+    yield best_change(first, other), "policy"
     yield hits_change(first, other), "policy"
-
-
-def _keys(trials: pd.DataFrame, role: str) -> set[tuple[int, int, str]]:
-    """Return the records of an arm, each with its place in the arm's streams."""
-    rows = trials[trials["role"] == role]
-    return set(zip(rows["stream"], rows["number"], rows["key"], strict=True))
 
 
 def _table(compared: dict[str, list[Compared]], together: float) -> pd.DataFrame:
@@ -200,8 +197,11 @@ def _beside_one_sided(table: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _firsts(name: str, report: Report) -> pd.DataFrame:
-    modes = {each: facts["mode"] for each, facts in report.workloads.items()}
-    bills = arm_bills(report.trials, report.progress, modes=modes)
+    bills = arm_bills(report.trials, report.progress, modes=_modes(report))
     met = bills[bills["bill"].notna()].sort_values("bill", kind="stable")
     least = met.drop_duplicates("workload").assign(report=name)
     return least[list(FIRST_COLUMNS)]
+
+
+def _modes(report: Report) -> dict[str, str]:
+    return {name: facts["mode"] for name, facts in report.workloads.items()}

@@ -128,10 +128,10 @@ def _count(comparison: Comparison, everything: bool) -> str:
     lines = [f"{numbers} compared, {same} of the same trials."]
     if tested:
         lines.append(
-            f"Of {tested} with noise, {differ + perhaps} lie outside their own 95 % "
-            f"interval of no change, as 1 in 20 does by chance, and {differ} of these "
-            f"outside one that allows for all {tested} (Bonferroni); the others are "
-            'called "perhaps".'
+            f"Of {tested} with noise, {differ + perhaps} changed by more than their "
+            "own 95 % interval allows, as 1 in 20 would by chance; "
+            f"{differ} of these hold with all {tested} counted (Bonferroni), the "
+            'others are called "perhaps".'
         )
     if not everything:
         lines.append("`--all` shows the rest.")
