@@ -199,7 +199,6 @@ def test_bills_are_expected_running_times_with_their_intervals():
     few = replay_tuner(grid, "random", 2, TARGET, repetitions=50)
     (row,) = tuner_bills(few).to_dict("records")
     assert row["bill"] == pytest.approx(few["bill"].sum() / few["hit"].sum())
-    assert row["latency"] == row["bill"]
     assert (row["bill_low"], row["bill_high"]) == ert_interval(few["bill"], few["hit"])
     assert (row["repetitions"], row["hits"]) == (50, few["hit"].sum())
     assert row["best"] == pytest.approx(few["best"].mean())
@@ -216,8 +215,8 @@ def test_tables_are_told_apart_by_their_other_columns():
         for trials in (9, 4)
     ]
     found = tuner_bills(pd.concat(parts))
-    labels = list(zip(found["tuner"], found["trials"], strict=True))
-    assert labels == [("halving", 4), ("halving", 9), ("random", 4), ("random", 9)]
+    assert found["tuner"].tolist() == ["halving"] * 2 + ["random"] * 2
+    assert found["trials"].tolist() == [4, 9, 4, 9]
     alone = tuner_bills(parts[0].drop(columns=["tuner", "trials"]))
     assert found["bill"].iloc[3] == alone["bill"].iloc[0]
 

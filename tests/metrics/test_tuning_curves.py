@@ -202,15 +202,6 @@ def test_another_seed_draws_other_executions():
     assert not first["median"].equals(second["median"])
 
 
-def test_streams_of_unequal_length_are_lists_as_they_are():
-    rows = listed("grid", 1, streams=2)[:5] + listed("optuna", 2, arm="b")[:4]
-    found = tuning_curves(*tables(*rows), MAX)
-    assert found.groupby("arm")["cost"].max().notna().all()
-    spent = [sum(row["cost"] for row, _ in part) for part in (rows[:3], rows[3:5])]
-    a = found[found["arm"] == "a"]
-    assert a["cost"].iloc[-2] < max(spent)
-
-
 def test_nothing_is_an_empty_table():
     records, curves = tables()
     crashed = tables(curved("a", 0, [], [], cost=3.0))
