@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from hpo_vs_adapt import metrics
 from hpo_vs_adapt.study import Study
 
 __all__ = ["PROGRESS_COLUMNS", "TRIAL_COLUMNS", "Results"]
@@ -70,11 +71,118 @@ class Results:
     progress: pd.DataFrame
     provenance: dict[str, str]
 
-    def costs(self) -> pd.DataFrame:
-        """Return the bill of every arm on every workload."""
-        from hpo_vs_adapt.report.tables import make_bills
+    @property
+    def modes(self) -> dict[str, str]:
+        """``max`` or ``min`` for the metric of each workload."""
+        return {entry.name: entry.metric.mode for entry in self.study.workloads}
 
-        return make_bills(self)
+    @property
+    def targets(self) -> dict[str, float]:
+        """The target on each workload, in the unit of its metric."""
+        return {entry.name: entry.target for entry in self.study.workloads}
+
+    @property
+    def trainings(self) -> dict[str, float]:
+        """What one ordinary training costs on each workload, in sample gradients.
+
+        It is that of the longest trial, a gradient a sample, whatever its rule charges
+        beyond; workloads without a trial are missing.
+        """
+        length = self.records["steps"] * self.records["batch_size"]
+        longest = length.astype(float).groupby(self.records["workload"]).max()
+        return {str(name): cost for name, cost in longest.items() if cost > 0}
+
+    def costs(self, failure_price: float = 1.0) -> pd.DataFrame:
+        """Return the bill of every arm on every workload.
+
+        Args:
+            failure_price: Share of its cost that a trial that misses is charged.
+        """
+        from hpo_vs_adapt.report.bills import make_bills
+
+        return make_bills(self, failure_price)
+
+    def ranking(self, failure_price: float = 1.0) -> pd.DataFrame:
+        """Return all arms by their bills, with rank intervals and hidden tuning."""
+        from hpo_vs_adapt.origins import find_origins
+
+        return metrics.ranking(
+            self.records,
+            self.study.reference,
+            self.modes,
+            find_origins(self.study),
+            progress=self.progress,
+            kinds={arm.name: arm.kind for arm in self.study.arms},
+            failure_price=failure_price,
+        )
+
+    def across_workloads(self) -> pd.DataFrame:
+        """Return profile scores, data profiles and mean ratios of every arm."""
+        known = self.costs()
+        known = known[known["workload"].isin(self.trainings)]
+        return metrics.across_workloads(known, self.trainings, self.study.reference)
+
+    def improvement(self) -> pd.DataFrame:
+        """Return the probability of every arm to be cheaper than every other."""
+        return metrics.improvement(self.records)
+
+    def by_workers(self, failure_price: float = 1.0) -> pd.DataFrame:
+        """Return latency and bill of every arm with several workers at once."""
+        return metrics.bills_by_workers(self.records, failure_price=failure_price)
+
+    def break_even(self) -> pd.DataFrame:
+        """Return when tuning pays: further trainings, cheaper failures, workers."""
+        return metrics.break_even_table(self.records, self.costs(), self.by_workers())
+
+    def target_sweep(self, points: int = 20) -> pd.DataFrame:
+        """Return bills and ranks from an easy target to the hardest met."""
+        return metrics.target_sweep(
+            self.records, self.curves, self.modes, self.targets, points
+        )
+
+    def sensitivity(self) -> pd.DataFrame:
+        """Return in numbers how much each swept arm depends on its learning rate."""
+        return metrics.sensitivity_numbers(self.records, self.curves, self.modes)
+
+    def knobs(self) -> pd.DataFrame:
+        """Return the same numbers for the other settings that were swept."""
+        return metrics.knob_table(self.records, self.curves, self.modes)
+
+    def importances(self) -> pd.DataFrame:
+        """Return how much each tuned hyperparameter mattered."""
+        return metrics.hyperparameter_importances(self.records, self.modes)
+
+    def partial_dependence(self) -> pd.DataFrame:
+        """Return which way each tuned hyperparameter pulls the metric."""
+        return metrics.partial_dependence(self.records, self.modes)
+
+    def tuning_curves(self) -> pd.DataFrame:
+        """Return the best value so far of every arm against all that it has spent."""
+        return metrics.tuning_curves(self.records, self.curves, self.modes)
+
+    def best_probability(self) -> pd.DataFrame:
+        """Return each arm's probability to have the best value for so much spending."""
+        return metrics.best_probability(self.records, self.curves, self.modes)
+
+    def curve_grid(
+        self, workload: str, arm: str, role: str = "policy"
+    ) -> metrics.CurveGrid:
+        """Return an arm's curves for `metrics.replay_tuner`.
+
+        Args:
+            workload: Label of the workload.
+            arm: Name of the arm.
+            role: ``policy`` for the trials of a grid, ``sweep`` for those of a sweep.
+        """
+        return metrics.CurveGrid.from_records(
+            self.records, self.curves, workload, arm, self.modes[workload], role
+        )
+
+    def seeds_needed(self, ratio: float = 1.1, power: float = 0.8) -> pd.DataFrame:
+        """Return how many seeds tell an arm's bill from the reference's by a ratio."""
+        return metrics.seeds_needed(
+            self.records, ratio, power, reference=self.study.reference
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return what ``summary.json`` holds."""

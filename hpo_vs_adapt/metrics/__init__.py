@@ -5,36 +5,173 @@ Pure functions on arrays and tidy tables; nothing here trains, reads or writes.
 
 from __future__ import annotations
 
+from hpo_vs_adapt.metrics.across import (
+    ACROSS_COLUMNS,
+    ALPHAS,
+    across_workloads,
+    budget_profiles,
+)
+from hpo_vs_adapt.metrics.batch_sizes import batch_size_spread, lr_drift
+from hpo_vs_adapt.metrics.best_of_k import best_of_k, best_of_k_band
 from hpo_vs_adapt.metrics.bills import BILL_COLUMNS, arm_bills, reference_ratios
+from hpo_vs_adapt.metrics.break_even import (
+    BREAK_EVEN_COLUMNS,
+    break_even_failure_fraction,
+    break_even_runs,
+    break_even_table,
+)
+from hpo_vs_adapt.metrics.break_even_curves import (
+    failure_price_curves,
+    retraining_curves,
+)
 from hpo_vs_adapt.metrics.cost import (
     Crossing,
     expected_finite_list,
     expected_running_time,
     target_crossing,
 )
+from hpo_vs_adapt.metrics.coverage import INTERVAL_COVERAGE, interval_note
+from hpo_vs_adapt.metrics.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.difficulty import TARGET_SWEEP_COLUMNS, target_sweep
+from hpo_vs_adapt.metrics.hyperparameters import (
+    EffectiveDimension,
+    effective_dimension,
+    hyperparameter_sensitivity,
+)
+from hpo_vs_adapt.metrics.importances import (
+    IMPORTANCE_COLUMNS,
+    hyperparameter_importances,
+)
+from hpo_vs_adapt.metrics.lr_curves import (
+    Basin,
+    basin_width,
+    lr_sensitivity,
+    misspecification_regret,
+)
+from hpo_vs_adapt.metrics.paired import PAIRED_COLUMNS, paired_ratios
+from hpo_vs_adapt.metrics.pairwise import IMPROVEMENT_COLUMNS, improvement
+from hpo_vs_adapt.metrics.parallel import expected_parallel
 from hpo_vs_adapt.metrics.passes import PASS_COLUMNS, arm_passes, full_plans
+from hpo_vs_adapt.metrics.power import POWER_COLUMNS, seeds_needed
+from hpo_vs_adapt.metrics.profiles import (
+    data_profile,
+    leave_one_out_scores,
+    profile_scores,
+)
+from hpo_vs_adapt.metrics.ranking import RANKING_COLUMNS, bill_ranks, rank_arms, ranking
+from hpo_vs_adapt.metrics.resampling import (
+    bootstrap,
+    improvement_interval,
+    iqm,
+    probability_of_improvement,
+)
 from hpo_vs_adapt.metrics.sensitivity import SWEEP_COLUMNS, lr_basin, sweep_table
+from hpo_vs_adapt.metrics.sensitivity_numbers import (
+    SENSITIVITY_COLUMNS,
+    knob_table,
+    sensitivity_numbers,
+)
+from hpo_vs_adapt.metrics.sensitivity_plane import PLANE_COLUMNS, adkins_plane
 from hpo_vs_adapt.metrics.statistics import (
     ert_interval,
     first_probability,
     log_ert_quantiles,
 )
+from hpo_vs_adapt.metrics.surrogate import (
+    PARTIAL_DEPENDENCE_COLUMNS,
+    partial_dependence,
+)
+from hpo_vs_adapt.metrics.survival import restricted_mean, survival
+from hpo_vs_adapt.metrics.targets import retarget
+from hpo_vs_adapt.metrics.tunability import Tunability, tunability
+from hpo_vs_adapt.metrics.tuner_replay import TUNERS, replay_tuner, tuner_bills
+from hpo_vs_adapt.metrics.tuning_curves import (
+    best_probability,
+    tuning_curves,
+    tuning_tables,
+)
+from hpo_vs_adapt.metrics.workers import bills_by_workers
 
 __all__ = [
+    "ACROSS_COLUMNS",
+    "ALPHAS",
     "BILL_COLUMNS",
+    "BREAK_EVEN_COLUMNS",
+    "IMPORTANCE_COLUMNS",
+    "IMPROVEMENT_COLUMNS",
+    "INTERVAL_COVERAGE",
+    "PAIRED_COLUMNS",
+    "PARTIAL_DEPENDENCE_COLUMNS",
     "PASS_COLUMNS",
+    "PLANE_COLUMNS",
+    "POWER_COLUMNS",
+    "RANKING_COLUMNS",
+    "SENSITIVITY_COLUMNS",
     "SWEEP_COLUMNS",
+    "TARGET_SWEEP_COLUMNS",
+    "TUNERS",
+    "Basin",
     "Crossing",
+    "CurveGrid",
+    "EffectiveDimension",
+    "Tunability",
+    "across_workloads",
+    "adkins_plane",
     "arm_bills",
     "arm_passes",
+    "basin_width",
+    "batch_size_spread",
+    "best_of_k",
+    "best_of_k_band",
+    "best_probability",
+    "bill_ranks",
+    "bills_by_workers",
+    "bootstrap",
+    "break_even_failure_fraction",
+    "break_even_runs",
+    "break_even_table",
+    "budget_profiles",
+    "data_profile",
+    "effective_dimension",
     "ert_interval",
     "expected_finite_list",
+    "expected_parallel",
     "expected_running_time",
+    "failure_price_curves",
     "first_probability",
     "full_plans",
+    "hyperparameter_importances",
+    "hyperparameter_sensitivity",
+    "improvement",
+    "improvement_interval",
+    "interval_note",
+    "iqm",
+    "knob_table",
+    "leave_one_out_scores",
     "log_ert_quantiles",
     "lr_basin",
+    "lr_drift",
+    "lr_sensitivity",
+    "misspecification_regret",
+    "paired_ratios",
+    "partial_dependence",
+    "probability_of_improvement",
+    "profile_scores",
+    "rank_arms",
+    "ranking",
     "reference_ratios",
+    "replay_tuner",
+    "restricted_mean",
+    "retarget",
+    "retraining_curves",
+    "seeds_needed",
+    "sensitivity_numbers",
+    "survival",
     "sweep_table",
     "target_crossing",
+    "target_sweep",
+    "tunability",
+    "tuner_bills",
+    "tuning_curves",
+    "tuning_tables",
 ]

@@ -80,7 +80,7 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     the cost of one run. An arm that never met the target stands at the right edge.
 
     Args:
-        table: Rows of one workload, columns `tables.BILL_COLUMNS`.
+        table: Rows of one workload, columns `bills.BILL_COLUMNS`.
         axes: To draw on.
         looks: Of every arm.
     """

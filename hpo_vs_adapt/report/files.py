@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpo_vs_adapt.report.analyses import Analyses, make_analyses
 from hpo_vs_adapt.report.gallery import Drawing, make_drawings
 from hpo_vs_adapt.report.page import render_page
 from hpo_vs_adapt.report.summary import summarise
@@ -35,8 +36,9 @@ def write_report(results: Results, directory: Path) -> Path:
     tables = make_tables(results)
     verdicts = make_verdicts(results, tables.bills)
     drawings = make_drawings(results.study, tables)
-    summary = summarise(results, tables.bills, verdicts)
-    for name, text in _parts(tables, drawings):
+    analyses = make_analyses(results, tables.bills, tables.sensitivity)
+    summary = summarise(results, tables.bills, analyses, verdicts)
+    for name, text in _parts([tables, analyses], drawings):
         _write(directory / name, text)
     _write(directory / "study.yaml", results.study.text)
     _write(
@@ -48,12 +50,15 @@ def write_report(results: Results, directory: Path) -> Path:
     return page
 
 
-def _parts(tables: Tables, drawings: list[Drawing]) -> Iterator[tuple[str, str]]:
-    for field in dataclasses.fields(tables):
-        table = getattr(tables, field.name)
-        if table is not None:
-            text = table.to_csv(index=False, lineterminator="\n")
-            yield f"tables/{field.name}.csv", text
+def _parts(
+    groups: list[Tables | Analyses], drawings: list[Drawing]
+) -> Iterator[tuple[str, str]]:
+    for tables in groups:
+        for field in dataclasses.fields(tables):
+            table = getattr(tables, field.name)
+            if table is not None:
+                text = table.to_csv(index=False, lineterminator="\n")
+                yield f"tables/{field.name}.csv", text
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.report.tables import make_bills
+from hpo_vs_adapt.metrics import sweep_table
+from hpo_vs_adapt.report.analyses import Analyses, make_analyses
+from hpo_vs_adapt.report.bills import make_bills
 from hpo_vs_adapt.report.verdict import Verdict, make_verdicts
 from hpo_vs_adapt.results import Results
 
@@ -22,27 +25,45 @@ _COSTS = {
     "cost_per_run": "cost_per_run",
 }
 
+_OF_RANKING = (
+    *("rank", "rank_low", "rank_high"),
+    *("defaults_from", "defaults_trials", "space_from", "space_trials"),
+)
+_LISTED = (
+    *("across_workloads", "break_even", "lr_numbers", "knob_numbers"),
+    *("sensitivity_plane", "importances", "seeds_needed"),
+)
+
 
 def make_summary(results: Results) -> dict[str, Any]:
     """Return the summary of a study, schema 1: plain values, JSON-ready.
 
     Costs are in sample gradients; None stands where the target was never met or there
-    are too few passes for an interval.
+    are too few passes for an interval. The lists after `arms` are the rows of the
+    tables of these names; None is there what is not known, and the text ``inf`` what is
+    infinite: JSON has no number for it. Tables of curves are in ``tables/`` alone.
     """
     bills = make_bills(results)
-    return summarise(results, bills, make_verdicts(results, bills))
+    analyses = make_analyses(results, bills, sweep_table(results.records))
+    return summarise(results, bills, analyses, make_verdicts(results, bills))
 
 
 def summarise(
-    results: Results, bills: pd.DataFrame, verdicts: list[Verdict]
+    results: Results,
+    bills: pd.DataFrame,
+    analyses: Analyses,
+    verdicts: list[Verdict],
 ) -> dict[str, Any]:
     """Return the summary from tables that are at hand.
 
     Args:
         results: Of the study.
-        bills: Columns `tables.BILL_COLUMNS`.
+        bills: Columns `bills.BILL_COLUMNS`.
+        analyses: From `make_analyses`.
         verdicts: One for each workload.
     """
+    ranks = analyses.ranking.set_index(["workload", "arm"])
+    arms = bills.join(ranks[list(_OF_RANKING)], on=["workload", "arm"])
     return {
         "schema": 1,
         "study": results.study.name,
@@ -58,7 +79,8 @@ def summarise(
             }
             for entry in results.study.workloads
         ],
-        "arms": [_arm(row) for row in bills.to_dict("records")],
+        "arms": [_arm(row) for row in arms.to_dict("records")],
+        **{name: _rows(getattr(analyses, name)) for name in _LISTED},
         "verdict": [
             {"workload": verdict.workload, "sentence": verdict.sentence}
             for verdict in verdicts
@@ -82,7 +104,30 @@ def _arm(row: dict[Any, Any]) -> dict[str, Any]:
         },
         "best_metric": _number(row["best_metric"]),
         "first_probability": _number(row["first_probability"]),
+        "interval_note": row["interval_note"],
+        "ratio": {
+            "expected": _number(row["ratio"]),
+            "low": _number(row["ratio_low"]),
+            "high": _number(row["ratio_high"]),
+        },
+        **{name: _plain(row[name]) for name in _OF_RANKING},
     }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as JSON can hold them."""
+    return [
+        {str(name): _plain(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _number(value: float) -> float | None:

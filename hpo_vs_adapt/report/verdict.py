@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from hpo_vs_adapt.report.bills import make_bills
 from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.tables import make_bills
 from hpo_vs_adapt.report.wording import (
     amount,
     counted,
@@ -65,7 +65,7 @@ def make_verdicts(results: Results, bills: pd.DataFrame) -> list[Verdict]:
 
     Args:
         results: Of the study.
-        bills: Columns `tables.BILL_COLUMNS`.
+        bills: Columns `bills.BILL_COLUMNS`.
     """
     return [
         _verdict(results, entry, bills[bills["workload"] == entry.name])

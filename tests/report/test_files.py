@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hpo_vs_adapt.report import make_summary, write_report
-from hpo_vs_adapt.report.tables import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.report.bills import BILL_COLUMNS, make_bills
 from tests.report import builder
 
 pytestmark = pytest.mark.slow

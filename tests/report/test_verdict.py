@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report.tables import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.report.bills import BILL_COLUMNS, make_bills
 from hpo_vs_adapt.report.verdict import make_verdicts, verdicts
 from tests.report import builder
 
