@@ -14,7 +14,7 @@ from hpo_vs_adapt.plan import Plan
 from hpo_vs_adapt.tracks import Request
 from hpo_vs_adapt.worker import PackReport, crash_record
 
-__all__ = ["Board", "ScheduleSummary", "Slots"]
+__all__ = ["Board", "ScheduleSummary", "Slots", "Training"]
 
 _SHOWN_AFTER_SECONDS = 10.0  # shorter trials are written to Optuna when they end
 
@@ -56,6 +56,21 @@ class Slots:
         return max(1, math.floor(self.cpu))
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is training on one workload now.
+
+    Args:
+        packs: Number of packs.
+        trials: Number of trials in them that have not ended.
+        spent: What those trials have spent until their packs' latest reports.
+    """
+
+    packs: int = 0
+    trials: int = 0
+    spent: Spending = field(default_factory=Spending)
+
+
 class Board:
     """The packs that are out: hands them out, takes their reports, splits what fails.
 
@@ -83,6 +98,23 @@ class Board:
         self._started: dict[str, float] = {}
         self._last: dict[str, PackReport] = {}
         self._limits: dict[Hashable, int] = {}
+
+    @property
+    def training(self) -> dict[str, Training]:
+        """What is training now, by workload."""
+        now: dict[str, Training] = {}
+        for trial_id, job in self.jobs.items():
+            before = now.get(job.arrays, Training())
+            report = self._last.get(trial_id)
+            left = self.plan.unfinished(job)
+            spent = report.spent if report is not None else {}
+            amounts = (spent[key] for key in left if key in spent)
+            now[job.arrays] = Training(
+                before.packs + 1,
+                before.trials + len(left),
+                sum(amounts, before.spent),
+            )
+        return now
 
     def __getstate__(self) -> dict[str, object]:
         """Keep nothing: Ray pickles its searcher to resume it, which we never do.

@@ -1,19 +1,15 @@
-"""Showing progress: a live table, or plain lines without a terminal."""
+"""Showing progress: a live view, or plain lines without a terminal."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 from typing_extensions import override
 
-from hpo_vs_adapt.progress import ArmProgress, Progress, Snapshot
+from hpo_vs_adapt.progress import Progress, Snapshot
 
 __all__ = [
     "Display",
@@ -22,6 +18,10 @@ __all__ = [
     "duration",
     "make_console",
     "make_progress",
+    "metric_text",
+    "pace",
+    "roughly",
+    "totals",
 ]
 
 LEAST_SECONDS = 2.0
@@ -35,9 +35,6 @@ FILE_WIDTH = 200
 
 SHARE = 0.1
 """Share of the trials after which a plain line is due before that."""
-
-MARGIN = 6
-"""Lines of the live display around the rows of its table."""
 
 
 class Display(Progress, ABC):
@@ -65,7 +62,7 @@ class Display(Progress, ABC):
 
 
 class LiveProgress(Display):
-    """A table that is redrawn in place.
+    """The race of the arms, redrawn in place.
 
     Args:
         console: A terminal.
@@ -73,6 +70,10 @@ class LiveProgress(Display):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
+        # The report's wording brings its libraries along, which take seconds.
+        from hpo_vs_adapt.race_view import race_view
+
+        self._view = race_view
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
     @override
@@ -80,16 +81,18 @@ class LiveProgress(Display):
         super().update(snapshot)
         if not self._live.is_started:
             self._live.start()
-        room = max(3, self._console.height - MARGIN)
-        self._live.update(_display(snapshot, room), refresh=True)
+        width, height = self._console.size
+        # The last line is the cursor's.
+        self._live.update(self._view(snapshot, width, height - 1), refresh=True)
 
     @override
     def close(self) -> None:
         if not self._live.is_started:
             return
-        if self._last is not None:  # all rows: nothing is redrawn after this
+        if self._last is not None:  # all arms: nothing is redrawn after this
             self._live.vertical_overflow = "visible"
-            self._live.update(_display(self._last, len(self._last.arms)), refresh=True)
+            view = self._view(self._last, self._console.width)
+            self._live.update(view, refresh=True)
         self._live.stop()
 
 
@@ -111,7 +114,7 @@ class PlainProgress(Display):
     def update(self, snapshot: Snapshot) -> None:
         super().update(snapshot)
         if self._is_due(snapshot):
-            self._print(_headline(snapshot))
+            self._print(_line(snapshot))
             self._printed = snapshot
 
     @override
@@ -119,11 +122,11 @@ class PlainProgress(Display):
         if self._last is None:
             return
         if self._last != self._printed:
-            self._print(_headline(self._last))
+            self._print(_line(self._last))
         for arm in self._last.arms:
             self._print(
                 f"  {arm.workload} {arm.arm}: {arm.done} of {arm.planned} trials, "
-                f"{_count(arm.hits, 'hit')}, best {_metric(arm.best)}"
+                f"{_count(arm.hits, 'hit')}, best {metric_text(arm.best)}"
             )
         self._last = None
 
@@ -150,8 +153,9 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def make_progress(console: Console) -> Display:
-    """Return a live table for a terminal, plain lines for anything else."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    """Return a live view for a terminal, plain lines for anything else."""
+    drawable = console.encoding.startswith("utf")
+    if console.is_terminal and not console.is_dumb_terminal and drawable:
         return LiveProgress(console)
     return PlainProgress(console)
 
@@ -163,59 +167,56 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _headline(snapshot: Snapshot) -> str:
+def _line(snapshot: Snapshot) -> str:
+    return ", ".join([*totals(snapshot), *pace(snapshot)])
+
+
+def totals(snapshot: Snapshot) -> list[str]:
+    """Return how many trials have ended, and how."""
     parts = [f"{snapshot.done} of {snapshot.planned} trials"]
     if snapshot.found:
         parts[0] += f" ({snapshot.found} found on disk)"
     parts.append(_count(snapshot.hits, "hit"))
+    parts += [f"{snapshot.diverged} diverged"] * (snapshot.diverged > 0)
+    parts += [f"{snapshot.crashed} crashed"] * (snapshot.crashed > 0)
+    return parts
+
+
+def pace(snapshot: Snapshot) -> list[str]:
+    """Return what is training, since when, and how long it may still take."""
+    parts = []
     if snapshot.packs:
         lanes, packs = _count(snapshot.lanes, "lane"), _count(snapshot.packs, "pack")
         parts.append(f"training {lanes} in {packs}")
     parts.append(f"{duration(snapshot.elapsed)} elapsed")
-    if snapshot.remaining is not None and snapshot.done < snapshot.planned:
-        parts.append(f"about {duration(snapshot.remaining)} left")
-    return ", ".join(parts)
+    if snapshot.done < snapshot.planned:
+        parts.append(_left(snapshot))
+    return parts
+
+
+def metric_text(value: float | None) -> str:
+    """Return a metric with four digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def roughly(seconds: float) -> str:
+    """Return a time span as people estimate it: 40 s, 3 min, 2 h 10 min."""
+    if seconds < 90:
+        return f"{max(1, round(seconds / 10)) * 10} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    hours, tens = divmod(round(seconds / 600), 6)
+    return f"{hours} h {tens * 10} min" if tens and hours < 10 else f"{hours} h"
+
+
+def _left(snapshot: Snapshot) -> str:
+    if snapshot.remaining is None:
+        return "time left unknown"
+    if snapshot.unmeasured:
+        names = ", ".join(snapshot.unmeasured)
+        return f"more than {roughly(snapshot.remaining)} left ({names} unknown)"
+    return f"about {roughly(snapshot.remaining)} left"
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _metric(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _display(snapshot: Snapshot, room: int) -> Group:
-    """Return totals above the table of arms, at most `room` rows of it.
-
-    Where there is too little room, arms that are done make way first.
-    """
-    rows = list(snapshot.arms)
-    if len(rows) > room:
-        rows.sort(key=lambda arm: arm.done >= arm.planned)
-        kept = set(map(id, rows[: room - 1]))
-        rows = [arm for arm in snapshot.arms if id(arm) in kept]
-    bar = ProgressBar(total=max(1, snapshot.planned), completed=snapshot.done, width=40)
-    parts: list[RenderableType] = [Text(_headline(snapshot)), bar, _table(rows)]
-    if hidden := len(snapshot.arms) - len(rows):
-        parts.append(Text(f"and {hidden} more", style="dim"))
-    return Group(*parts)
-
-
-def _table(arms: Iterable[ArmProgress]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("workload", no_wrap=True)
-    table.add_column("arm", no_wrap=True)
-    for name in ("trials", "hits", "best"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for arm in arms:
-        style = "dim" if arm.done >= arm.planned else ""
-        table.add_row(
-            Text(arm.workload),
-            Text(arm.arm),
-            f"{arm.done}/{arm.planned}",
-            str(arm.hits),
-            _metric(arm.best),
-            style=style,
-        )
-    return table

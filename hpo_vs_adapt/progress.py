@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["ArmProgress", "Progress", "Snapshot"]
+__all__ = ["ArmProgress", "Progress", "Snapshot", "WorkloadProgress"]
 
 
 @dataclass(frozen=True, slots=True)
 class ArmProgress:
     """How far one arm is on one workload.
+
+    `done` and `planned` count all trials; what follows them is about the policy's
+    trials alone, as in bills: retrains and sweeps are in no count.
 
     Args:
         workload: Label of the workload.
@@ -19,6 +22,12 @@ class ArmProgress:
         planned: Trials in all.
         hits: Trials that met the target.
         best: Best validation metric so far, or None.
+        failed: Trials that diverged or crashed.
+        spent: What the trials that have ended cost, in sample gradients.
+        bill: Expected cost until the target is met, as far as it is known, in sample
+            gradients; None without a hit.
+        path: Where the best metric rose: what had been spent, and the metric. Trials
+            follow one another in the order in which they ended.
     """
 
     workload: str
@@ -27,6 +36,29 @@ class ArmProgress:
     planned: int
     hits: int
     best: float | None = None
+    failed: int = 0
+    spent: float = 0.0
+    bill: float | None = None
+    path: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadProgress:
+    """What the arms of one workload compete for.
+
+    Args:
+        name: Label of the workload.
+        metric: Name of its validation metric.
+        mode: ``max`` if a higher value is better, else ``min``.
+        target: Value to reach.
+        training: Trials that are training now.
+    """
+
+    name: str
+    metric: str
+    mode: str
+    target: float
+    training: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +74,11 @@ class Snapshot:
         arms: One entry per workload and arm.
         elapsed: Seconds since the start.
         remaining: Estimated seconds to go, or None if nobody can say yet.
+        workloads: One entry per workload.
+        diverged: Trials that diverged, whatever they were for.
+        crashed: Trials that crashed, whatever they were for.
+        unmeasured: Workloads that have trials to go and whose speed is not known yet;
+            they are not in `remaining`.
     """
 
     packs: int
@@ -52,10 +89,14 @@ class Snapshot:
     arms: tuple[ArmProgress, ...]
     elapsed: float
     remaining: float | None = None
+    workloads: tuple[WorkloadProgress, ...] = ()
+    diverged: int = 0
+    crashed: int = 0
+    unmeasured: tuple[str, ...] = ()
 
     @property
     def hits(self) -> int:
-        """Trials that met their target."""
+        """Trials of the policies that met their target."""
         return sum(arm.hits for arm in self.arms)
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpo_vs_adapt.collect import make_results
+from hpo_vs_adapt.monitor import Monitor
 from hpo_vs_adapt.optuna_studies import OptunaStudies
 from hpo_vs_adapt.plan import Plan
-from hpo_vs_adapt.progress import ArmProgress, Progress, Snapshot
+from hpo_vs_adapt.progress import Progress
 from hpo_vs_adapt.provenance import read_provenance
 from hpo_vs_adapt.records import RecordStore
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.board import Board
     from hpo_vs_adapt.trial_logs import TrialLogs
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
-
-_SHOW_SECONDS = 0.25  # the display is renewed at most this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +92,17 @@ def run_study(
         plan = Plan(study, store, studies)
         try:
             plan.advance()
-            watch = _Watch(plan, progress, logs)
-            watch.show()
+            monitor = Monitor(plan, progress, logs)
+            monitor.show()
             try:
                 if not plan.finished:
                     # Ray takes seconds to import; a study that is done does without.
                     from hpo_vs_adapt.schedule import run_packs
 
-                    run_packs(plan, study.resources, address, verbose, watch.changed)
+                    changed = monitor.changed
+                    run_packs(plan, study.resources, address, verbose, changed)
             finally:
-                watch.show()  # also what was done before an interrupt
+                monitor.show()  # also what was done before an interrupt
         finally:
             plan.close()
             if progress is not None:
@@ -167,71 +165,3 @@ def _estimate(
         elif missing:
             seconds += missing * known["seconds"].sum() / spent
     return gradients, seconds if timed else None
-
-
-class _Watch:
-    """Tells somebody how far a study is, not too often, and logs what has ended."""
-
-    def __init__(
-        self, plan: Plan, progress: Progress | None, logs: TrialLogs | None
-    ) -> None:
-        self._plan = plan
-        self._progress = progress
-        self._logs = logs
-        self._logged = 0
-        self._started = time.monotonic()
-        self._shown = 0.0
-        self._found = len(plan.answered)
-
-    def changed(self, board: Board) -> None:
-        """Show how far it is, unless it was shown just now."""
-        if time.monotonic() - self._shown > _SHOW_SECONDS:
-            self.show(board)
-
-    def show(self, board: Board | None = None) -> None:
-        """Show how far it is."""
-        self._shown = time.monotonic()
-        self._log()
-        if self._progress is None:
-            return
-        arms = _arm_progress(self._plan)
-        done = sum(arm.done for arm in arms)
-        planned = sum(arm.planned for arm in arms)
-        elapsed = self._shown - self._started
-        trained = done - self._found
-        self._progress.update(
-            Snapshot(
-                packs=len(board.jobs) if board else 0,
-                lanes=self._plan.training if board else 0,
-                done=done,
-                planned=planned,
-                found=self._found,
-                arms=arms,
-                elapsed=elapsed,
-                remaining=elapsed * (planned - done) / trained if trained else None,
-            )
-        )
-
-    def _log(self) -> None:
-        if self._logs is not None:
-            ended = self._plan.answered[self._logged :]
-            self._logged += len(ended)
-            self._logs.add(self._plan.study, ended)
-
-
-def _arm_progress(plan: Plan) -> tuple[ArmProgress, ...]:
-    arms: dict[tuple[str, str], ArmProgress] = {}
-    for track in plan.tracks:
-        place = (track.prepared.entry.name, track.arm.name)
-        metric = track.prepared.workload.metric
-        before = arms.get(place, ArmProgress(*place, 0, 0, 0))
-        values = [v for v in (before.best, track.best) if v is not None]
-        better = max if metric.mode == "max" else min
-        arms[place] = ArmProgress(
-            *place,
-            before.done + track.done,
-            before.planned + track.planned_with_retrains,
-            before.hits + track.hits,
-            better(values, default=None),
-        )
-    return tuple(arms.values())

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 from rich.console import Console
 
@@ -8,8 +8,9 @@ from hpo_vs_adapt.displays import (
     PlainProgress,
     duration,
     make_progress,
+    roughly,
 )
-from hpo_vs_adapt.progress import ArmProgress, Snapshot
+from hpo_vs_adapt.progress import ArmProgress, Snapshot, WorkloadProgress
 
 ARMS = (
     ArmProgress("digits_mlp", "sgd-grid", 6, 20, 2, 0.95125),
@@ -24,6 +25,7 @@ START = Snapshot(
     arms=ARMS,
     elapsed=1.0,
     remaining=75.0,
+    workloads=(WorkloadProgress("digits_mlp", "accuracy", "max", 0.96, 17),),
 )
 
 
@@ -64,6 +66,12 @@ def test_a_terminal_gets_a_live_table_and_a_file_gets_lines():
     assert isinstance(make_progress(plain_console()), PlainProgress)
 
 
+def test_a_terminal_that_cannot_draw_blocks_gets_lines():
+    file = TextIOWrapper(BytesIO(), encoding="latin-1")
+    old = Console(file=file, force_terminal=True, _environ={"TERM": "xterm"})
+    assert isinstance(make_progress(old), PlainProgress)
+
+
 def test_a_dumb_terminal_gets_lines():
     dumb = Console(file=StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(make_progress(dumb), PlainProgress)
@@ -72,7 +80,7 @@ def test_a_dumb_terminal_gets_lines():
 def test_a_plain_line_says_everything_about_the_whole_study():
     assert plain_lines(START) == [
         "6 of 100 trials (4 found on disk), 2 hits, training 17 lanes in 2 packs, "
-        "0:01 elapsed, about 1:15 left"
+        "0:01 elapsed, about 80 s left"
     ]
 
 
@@ -107,11 +115,24 @@ def test_plain_progress_without_a_snapshot_prints_nothing():
     assert written(console) == ""
 
 
-def test_no_time_left_is_stated_when_nobody_knows_or_all_is_done():
+def test_a_time_left_that_nobody_knows_is_said_to_be_unknown():
     unknown = plain_lines(replace(START, remaining=None))[0]
-    finished = plain_lines(replace(START, done=100, remaining=0.0))[0]
-    assert "left" not in unknown
-    assert "left" not in finished
+    assert unknown.endswith("0:01 elapsed, time left unknown")
+
+
+def test_nothing_is_said_of_time_left_when_all_is_done():
+    assert "left" not in plain_lines(replace(START, done=100, remaining=0.0))[0]
+
+
+def test_a_workload_that_nobody_has_measured_makes_the_time_left_a_lower_bound():
+    line = plain_lines(replace(START, remaining=200.0, unmeasured=("cnn", "rnn")))[0]
+    assert line.endswith("more than 3 min left (cnn, rnn unknown)")
+
+
+def test_failures_are_counted_where_there_are_any():
+    line = plain_lines(replace(START, diverged=3, crashed=1))[0]
+    assert ", 2 hits, 3 diverged, 1 crashed, training" in line
+    assert "diverged" not in plain_lines(START)[0]
 
 
 def test_the_live_table_shows_lanes_packs_trials_hits_best_and_time_left():
@@ -124,7 +145,7 @@ def test_the_live_table_shows_lanes_packs_trials_hits_best_and_time_left():
         "6 of 100 trials (4 found on disk)",
         "2 hits",
         "training 17 lanes in 2 packs",
-        "about 1:15 left",
+        "about 80 s left",
         "sgd-grid",
         "6/20",
         "0.9513",
@@ -146,25 +167,22 @@ def test_the_live_table_is_redrawn_in_place_and_its_last_frame_stays():
     assert text.rstrip("\n").endswith("\x1b[?25h")  # the cursor is shown again
 
 
-def test_a_low_terminal_hides_finished_arms_first_and_shows_all_at_the_end():
-    done = tuple(ArmProgress("w", f"done{i}", 3, 3, 1, 0.5) for i in range(9))
-    going = ArmProgress("w", "going", 1, 3, 0, None)
+def test_the_last_frame_has_all_arms_whatever_the_height_of_the_terminal():
+    arms = tuple(ArmProgress("digits_mlp", f"arm{i}", 3, 3, 1, 0.5) for i in range(30))
     console = terminal(height=12)
     progress = LiveProgress(console)
-    progress.update(replace(START, arms=(*done, going)))
-    frame = written(console)
-    assert "going" in frame
-    assert "done8" not in frame
-    assert "and 5 more" in frame
+    progress.update(replace(START, arms=arms))
+    assert "arm29" not in written(console)
     progress.close()
-    assert "done8" in written(console)
+    assert all(arm.arm in written(console) for arm in arms)
 
 
 def test_names_with_brackets_are_shown_as_they_are():
     console = terminal()
     progress = LiveProgress(console)
     odd = ArmProgress("w[red]", "[/bold]a", 0, 1, 0, None)
-    progress.update(replace(START, arms=(odd,)))
+    field = WorkloadProgress("w[red]", "accuracy", "max", 0.9)
+    progress.update(replace(START, arms=(odd,), workloads=(field,)))
     progress.close()
     assert "w[red]" in written(console)
     assert "[/bold]a" in written(console)
@@ -192,4 +210,17 @@ def test_durations_read_as_clock_times():
         "59:59",
         "1:01:01",
         "0:00",
+    ]
+
+
+def test_estimated_times_are_no_more_exact_than_they_can_be():
+    assert [roughly(s) for s in (-1, 4, 44, 90, 200, 5400, 7700, 90_000)] == [
+        "10 s",
+        "10 s",
+        "40 s",
+        "2 min",
+        "3 min",
+        "1 h 30 min",
+        "2 h 10 min",
+        "25 h",
     ]

@@ -1,0 +1,202 @@
+"""The race of a study's arms, kept up trial by trial while it runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo_vs_adapt.metrics.costs.cost import (
+    expected_finite_list,
+    expected_running_time,
+    target_crossing,
+)
+from hpo_vs_adapt.progress import ArmProgress
+from hpo_vs_adapt.study import Arm
+from hpo_vs_adapt.tracks import Request, Track
+from hpo_vs_adapt.trials import EndReason, TrialRecord
+
+__all__ = ["Race", "Work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an arm has still to train on one workload.
+
+    Args:
+        workload: Label of the workload.
+        arm: Name of the arm.
+        trials: Trials to go.
+        rounds: How many of them must follow one another, at least.
+        samples: Training samples of one trial.
+    """
+
+    workload: str
+    arm: str
+    trials: int
+    rounds: int
+    samples: int
+
+
+class Race:
+    """Where every arm is on every workload.
+
+    A trial is looked at once, when it has ended, and an arm counted again only if one
+    of its trials has: with thousands of records this costs no more than with a few.
+
+    Args:
+        tracks: The streams that the study starts with.
+    """
+
+    def __init__(self, tracks: Iterable[Track]) -> None:
+        self.ends: Counter[EndReason] = Counter()
+        self._runners: dict[tuple[str, str], _Runner] = {}
+        for track in tracks:
+            place = (track.prepared.entry.name, track.arm.name)
+            if place not in self._runners:
+                self._runners[place] = _Runner(*place, track.arm)
+            self._runners[place].tracks.append(track)
+
+    def take(self, request: Request, record: TrialRecord) -> None:
+        """Take note of how a trial ended."""
+        self.ends[record.end] += 1
+        track = request.track
+        runner = self._runners[track.prepared.entry.name, track.arm.name]
+        runner.done += 1
+        runner.known = None
+        if track.role == "policy":
+            runner.take(request, record)
+
+    def arms(self) -> tuple[ArmProgress, ...]:
+        """Return how far the arms are, workload by workload."""
+        return tuple(runner.progress() for runner in self._runners.values())
+
+    def work(self) -> list[Work]:
+        """Return what the arms have still to train."""
+        return [
+            r.work() for r in self._runners.values() if r.progress().planned > r.done
+        ]
+
+
+class _Runner:
+    """One arm on one workload."""
+
+    def __init__(self, workload: str, name: str, arm: Arm) -> None:
+        self.workload = workload
+        self.name = name
+        self.arm = arm
+        self.tracks: list[Track] = []
+        self.done = 0
+        self.known: ArmProgress | None = None
+        self._hits = 0
+        self._failed = 0
+        self._spent = 0.0
+        self._path: list[tuple[float, float]] = []
+        self._trials: dict[int, list[tuple[int, float, bool]]] = {}
+
+    def take(self, request: Request, record: TrialRecord) -> None:
+        """Take note of a trial of the policy."""
+        self._failed += record.end in (EndReason.DIVERGED, EndReason.CRASHED)
+        cost = record.ledger.cost
+        contribution, hit = cost, False
+        if len(record.curve):
+            entry = request.track.prepared.entry
+            mode = request.track.prepared.workload.metric.mode
+            costs = record.curve["cost"].to_numpy(dtype=float)
+            values = record.curve["validation_metric"].to_numpy(dtype=float)
+            if self._follow(costs, values, mode, entry.target):
+                first = target_crossing(costs, values, entry.target, mode).first
+                hit = math.isfinite(first)
+                # What was lost with a worker came before the crossing.
+                contribution = first + (cost - costs[-1]) if hit else cost
+        self._spent += cost
+        self._hits += hit
+        trials = self._trials.setdefault(request.track.seed, [])
+        trials.append((request.proposal.number, contribution, hit))
+
+    def progress(self) -> ArmProgress:
+        """Return how far it is."""
+        if self.known is None:
+            self.known = ArmProgress(
+                self.workload,
+                self.name,
+                self.done,
+                sum(track.planned_with_retrains for track in self.tracks),
+                self._hits,
+                self._path[-1][1] if self._path else None,
+                self._failed,
+                self._spent,
+                self._bill() if self._hits else None,
+                tuple(self._path),
+            )
+        return self.known
+
+    def work(self) -> Work:
+        """Return what it has still to train."""
+        prepared = self.tracks[0].prepared
+        return Work(
+            self.workload,
+            self.name,
+            self.progress().planned - self.done,
+            max(_rounds(track) for track in self.tracks),
+            prepared.budget(prepared.entry.batch_size),
+        )
+
+    def _follow(
+        self, costs: np.ndarray, values: np.ndarray, mode: str, target: float
+    ) -> bool:
+        """Note where a trial was better than all before; return if it met the target.
+
+        That is asked of the best finite value, so it may be true of a trial whose curve
+        had ended before, and never is false of one that met it.
+        """
+        sign = 1.0 if mode == "max" else -1.0
+        heights = np.where(np.isfinite(values), sign * values, -math.inf)
+        best = sign * self._path[-1][1] if self._path else -math.inf
+        highest = float(heights.max())
+        if highest > best:
+            tops = np.maximum.accumulate(np.concatenate([[best], heights]))
+            for at in np.flatnonzero(tops[1:] > tops[:-1]):
+                self._path.append((self._spent + float(costs[at]), float(values[at])))
+        return highest >= sign * target
+
+    def _bill(self) -> float:
+        """Return spending over hits, both counted in passes; see `arm_passes`."""
+        passes: list[tuple[float, bool]] = []
+        for trials in self._trials.values():
+            passes += _passes(self.arm.by, trials)
+        costs, hits = zip(*passes, strict=True)
+        return expected_running_time(costs, hits)
+
+
+def _passes(
+    by: str, trials: Iterable[tuple[int, float, bool]]
+) -> list[tuple[float, bool]]:
+    """Return cost and outcome of the passes of one stream.
+
+    Args:
+        by: How the arm's trials are chosen.
+        trials: Number, cost (until the target, where it was met) and hit of each.
+    """
+    if by in ("single", "random"):
+        return [(cost, hit) for _, cost, hit in trials]
+    _, costs, hits = zip(*sorted(trials), strict=True)
+    if by == "grid":
+        met = any(hits)
+        return [(expected_finite_list(costs, hits) if met else math.fsum(costs), met)]
+    last = hits.index(True) + 1 if True in hits else len(hits)
+    return [(math.fsum(costs[:last]), any(hits))]
+
+
+def _rounds(track: Track) -> int:
+    """Return how many trials of a stream must still follow one another."""
+    left = track.stream.planned - track.done
+    if not left or track.role != "policy" or track.arm.tune is None:
+        return min(left, 1)
+    tune = track.arm.tune
+    sequential = tune.by in ("optuna", "portfolio")
+    rounds = math.ceil(left / tune.batch) if sequential else 1
+    return rounds + (tune.retrain > 0)
