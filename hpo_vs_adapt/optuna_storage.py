@@ -18,7 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from hpo_vs_adapt.samplers import quiet_optuna
+from hpo_vs_adapt.optuna_quiet import quiet_optuna
 
 __all__ = [
     "StorageProblem",

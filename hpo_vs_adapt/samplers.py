@@ -5,9 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import optuna
@@ -19,6 +17,7 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler
 
+from hpo_vs_adapt.optuna_quiet import quiet_optuna
 from hpo_vs_adapt.references import load_object
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.trials import Value
@@ -34,7 +33,6 @@ __all__ = [
     "distribution_of",
     "find_sampler",
     "make_sampler",
-    "quiet_optuna",
     "sampler_settings",
 ]
 
@@ -90,20 +88,6 @@ PLAIN_TYPES: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "dict[str, Any]": (dict,),
 }
-
-
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna's notes on new studies and experimental features to itself."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(level, optuna.logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            # Whoever names an experimental sampler or argument in a study chose it.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
 
 
 def check_sampler(name: str, args: Mapping[str, Any]) -> None:

@@ -16,13 +16,13 @@ import optuna
 from optuna.trial import TrialState
 from typing_extensions import override
 
+from hpo_vs_adapt.optuna_quiet import quiet_optuna
 from hpo_vs_adapt.samplers import (
     check_sampler,
     choice_label,
     distribution_of,
     find_sampler,
     make_sampler,
-    quiet_optuna,
     sampler_settings,
 )
 from hpo_vs_adapt.seeds import derive

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from hpo_vs_adapt.metrics.paired import paired_ratios
-from hpo_vs_adapt.metrics.passes import arm_passes, role_rows
+from hpo_vs_adapt.metrics.costs.paired import paired_ratios
+from hpo_vs_adapt.metrics.costs.passes import arm_passes, role_rows
 
 __all__ = ["ArmTrials", "PairedBounds", "Place", "arm_trials", "paired_bounds", "units"]
 

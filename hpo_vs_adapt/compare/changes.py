@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hpo_vs_adapt.compare.arm_trials import ArmTrials
-from hpo_vs_adapt.metrics.cost import expected_running_time
-from hpo_vs_adapt.metrics.statistics import log_bill_draws
+from hpo_vs_adapt.metrics.costs.cost import expected_running_time
+from hpo_vs_adapt.metrics.uncertainty.intervals import log_bill_draws
 
 __all__ = [
     "Bounds",

@@ -150,7 +150,6 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             dtype=dict.fromkeys(names, str),
             keep_default_na=False,
             na_values=amounts,
-            float_precision="round_trip",
         )
         missing = [name for name in columns if name not in table]
         if missing:

@@ -42,6 +42,11 @@ def comparison_view(comparison: Comparison, everything: bool = False) -> Group:
             parts += _note(note)
         rows = changes[changes["report"] == name]
         shown = rows if everything else rows[rows["shown"]]
+        parts.append(Text())
+        if rows.empty:
+            parts.append(Text(f"A and {name} share no arm that has trials.\n"))
+        elif shown.empty:
+            parts.append(Text("Nothing that both have differs beyond noise.\n"))
         parts += _workloads(shown, comparison, name)
     parts += [_firsts(comparison), Text(), Text(_count(comparison, everything))]
     return Group(*parts)
@@ -63,10 +68,6 @@ def _note(note: Note) -> Iterator[RenderableType]:
 def _workloads(
     rows: pd.DataFrame, comparison: Comparison, name: str
 ) -> Iterator[RenderableType]:
-    yield Text()
-    if rows.empty:
-        yield Text(f"Nothing that A and {name} share differs beyond noise.")
-        yield Text()
     for workload, own in rows.groupby("workload", sort=False):
         one, two = (
             comparison.reports[each].workloads[str(workload)]["target"]

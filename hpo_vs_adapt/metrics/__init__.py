@@ -5,92 +5,100 @@ Pure functions on arrays and tidy tables; nothing here trains, reads or writes.
 
 from __future__ import annotations
 
-from hpo_vs_adapt.metrics.across import (
-    ACROSS_COLUMNS,
-    ALPHAS,
-    across_workloads,
-    budget_profiles,
-)
-from hpo_vs_adapt.metrics.batch_sizes import batch_size_spread, lr_drift
-from hpo_vs_adapt.metrics.best_of_k import best_of_k, best_of_k_band
-from hpo_vs_adapt.metrics.bills import BILL_COLUMNS, arm_bills, reference_ratios
-from hpo_vs_adapt.metrics.break_even import (
+from hpo_vs_adapt.metrics.costs.bills import BILL_COLUMNS, arm_bills, reference_ratios
+from hpo_vs_adapt.metrics.costs.break_even import (
     BREAK_EVEN_COLUMNS,
     break_even_failure_fraction,
     break_even_runs,
     break_even_table,
 )
-from hpo_vs_adapt.metrics.break_even_curves import (
+from hpo_vs_adapt.metrics.costs.break_even_curves import (
     failure_price_curves,
     retraining_curves,
 )
-from hpo_vs_adapt.metrics.cost import (
+from hpo_vs_adapt.metrics.costs.cost import (
     Crossing,
     expected_finite_list,
     expected_running_time,
     target_crossing,
 )
-from hpo_vs_adapt.metrics.coverage import INTERVAL_COVERAGE, interval_note
-from hpo_vs_adapt.metrics.curve_grid import CurveGrid
-from hpo_vs_adapt.metrics.difficulty import TARGET_SWEEP_COLUMNS, target_sweep
-from hpo_vs_adapt.metrics.hyperparameters import (
+from hpo_vs_adapt.metrics.costs.paired import PAIRED_COLUMNS, paired_ratios
+from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
+from hpo_vs_adapt.metrics.costs.passes import PASS_COLUMNS, arm_passes, full_plans
+from hpo_vs_adapt.metrics.costs.ranking import (
+    RANKING_COLUMNS,
+    bill_ranks,
+    rank_arms,
+    ranking,
+)
+from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
+from hpo_vs_adapt.metrics.sensitivity.batch_sizes import batch_size_spread, lr_drift
+from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
     EffectiveDimension,
     effective_dimension,
     hyperparameter_sensitivity,
 )
-from hpo_vs_adapt.metrics.importances import (
+from hpo_vs_adapt.metrics.sensitivity.importances import (
     IMPORTANCE_COLUMNS,
     hyperparameter_importances,
 )
-from hpo_vs_adapt.metrics.lr_curves import (
+from hpo_vs_adapt.metrics.sensitivity.lr_curves import (
     Basin,
     basin_width,
     lr_sensitivity,
     misspecification_regret,
 )
-from hpo_vs_adapt.metrics.paired import PAIRED_COLUMNS, paired_ratios
-from hpo_vs_adapt.metrics.pairwise import IMPROVEMENT_COLUMNS, improvement
-from hpo_vs_adapt.metrics.parallel import expected_parallel
-from hpo_vs_adapt.metrics.passes import PASS_COLUMNS, arm_passes, full_plans
-from hpo_vs_adapt.metrics.power import POWER_COLUMNS, seeds_needed
-from hpo_vs_adapt.metrics.profiles import (
+from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
+    SENSITIVITY_COLUMNS,
+    knob_table,
+    sensitivity_numbers,
+)
+from hpo_vs_adapt.metrics.sensitivity.sensitivity_plane import (
+    PLANE_COLUMNS,
+    adkins_plane,
+)
+from hpo_vs_adapt.metrics.sensitivity.surrogate import (
+    PARTIAL_DEPENDENCE_COLUMNS,
+    partial_dependence,
+)
+from hpo_vs_adapt.metrics.sensitivity.sweeps import SWEEP_COLUMNS, lr_basin, sweep_table
+from hpo_vs_adapt.metrics.suites.across import (
+    ACROSS_COLUMNS,
+    ALPHAS,
+    across_workloads,
+    budget_profiles,
+)
+from hpo_vs_adapt.metrics.suites.pairwise import IMPROVEMENT_COLUMNS, improvement
+from hpo_vs_adapt.metrics.suites.profiles import (
     data_profile,
     leave_one_out_scores,
     profile_scores,
 )
-from hpo_vs_adapt.metrics.ranking import RANKING_COLUMNS, bill_ranks, rank_arms, ranking
-from hpo_vs_adapt.metrics.resampling import (
+from hpo_vs_adapt.metrics.targets.difficulty import TARGET_SWEEP_COLUMNS, target_sweep
+from hpo_vs_adapt.metrics.targets.retargeting import retarget
+from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k, best_of_k_band
+from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.tuners.tunability import Tunability, tunability
+from hpo_vs_adapt.metrics.tuners.tuner_replay import TUNERS, replay_tuner, tuner_bills
+from hpo_vs_adapt.metrics.tuners.tuning_curves import (
+    best_probability,
+    tuning_curves,
+    tuning_tables,
+)
+from hpo_vs_adapt.metrics.uncertainty.coverage import INTERVAL_COVERAGE, interval_note
+from hpo_vs_adapt.metrics.uncertainty.intervals import (
+    ert_interval,
+    first_probability,
+    log_ert_quantiles,
+)
+from hpo_vs_adapt.metrics.uncertainty.power import POWER_COLUMNS, seeds_needed
+from hpo_vs_adapt.metrics.uncertainty.resampling import (
     bootstrap,
     improvement_interval,
     iqm,
     probability_of_improvement,
 )
-from hpo_vs_adapt.metrics.sensitivity import SWEEP_COLUMNS, lr_basin, sweep_table
-from hpo_vs_adapt.metrics.sensitivity_numbers import (
-    SENSITIVITY_COLUMNS,
-    knob_table,
-    sensitivity_numbers,
-)
-from hpo_vs_adapt.metrics.sensitivity_plane import PLANE_COLUMNS, adkins_plane
-from hpo_vs_adapt.metrics.statistics import (
-    ert_interval,
-    first_probability,
-    log_ert_quantiles,
-)
-from hpo_vs_adapt.metrics.surrogate import (
-    PARTIAL_DEPENDENCE_COLUMNS,
-    partial_dependence,
-)
-from hpo_vs_adapt.metrics.survival import restricted_mean, survival
-from hpo_vs_adapt.metrics.targets import retarget
-from hpo_vs_adapt.metrics.tunability import Tunability, tunability
-from hpo_vs_adapt.metrics.tuner_replay import TUNERS, replay_tuner, tuner_bills
-from hpo_vs_adapt.metrics.tuning_curves import (
-    best_probability,
-    tuning_curves,
-    tuning_tables,
-)
-from hpo_vs_adapt.metrics.workers import bills_by_workers
+from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 
 __all__ = [
     "ACROSS_COLUMNS",

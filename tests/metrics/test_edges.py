@@ -7,38 +7,38 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics.best_of_k import best_of_k, best_of_k_band
-from hpo_vs_adapt.metrics.break_even import (
+from hpo_vs_adapt.metrics.costs.break_even import (
     break_even_failure_fraction,
     break_even_runs,
 )
-from hpo_vs_adapt.metrics.cost import (
+from hpo_vs_adapt.metrics.costs.cost import (
     expected_finite_list,
     expected_running_time,
     target_crossing,
 )
-from hpo_vs_adapt.metrics.hyperparameters import (
+from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
+from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
     effective_dimension,
     hyperparameter_sensitivity,
 )
-from hpo_vs_adapt.metrics.lr_curves import (
+from hpo_vs_adapt.metrics.sensitivity.lr_curves import (
     basin_width,
     lr_sensitivity,
     misspecification_regret,
 )
-from hpo_vs_adapt.metrics.parallel import expected_parallel
-from hpo_vs_adapt.metrics.profiles import (
+from hpo_vs_adapt.metrics.suites.profiles import (
     data_profile,
     leave_one_out_scores,
     profile_scores,
 )
-from hpo_vs_adapt.metrics.resampling import (
+from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k, best_of_k_band
+from hpo_vs_adapt.metrics.tuners.tunability import tunability
+from hpo_vs_adapt.metrics.uncertainty.intervals import ert_interval
+from hpo_vs_adapt.metrics.uncertainty.resampling import (
     iqm,
     probability_of_improvement,
 )
-from hpo_vs_adapt.metrics.statistics import ert_interval
-from hpo_vs_adapt.metrics.survival import restricted_mean, survival
-from hpo_vs_adapt.metrics.tunability import tunability
+from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 
 INF, NAN = math.inf, math.nan
 BOTH = (NAN, NAN)

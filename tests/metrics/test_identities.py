@@ -7,19 +7,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hpo_vs_adapt.metrics.best_of_k import best_of_k
-from hpo_vs_adapt.metrics.break_even import (
+from hpo_vs_adapt.metrics.costs.break_even import (
     break_even_failure_fraction,
     break_even_runs,
 )
-from hpo_vs_adapt.metrics.cost import (
+from hpo_vs_adapt.metrics.costs.cost import (
     expected_finite_list,
     expected_running_time,
     target_crossing,
 )
-from hpo_vs_adapt.metrics.parallel import expected_parallel
-from hpo_vs_adapt.metrics.resampling import probability_of_improvement
-from hpo_vs_adapt.metrics.survival import restricted_mean, survival
+from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
+from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k
+from hpo_vs_adapt.metrics.uncertainty.resampling import probability_of_improvement
+from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 
 of_any = settings(max_examples=50, deadline=None, derandomize=True)
 

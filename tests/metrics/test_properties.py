@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpo_vs_adapt.metrics.best_of_k import best_of_k
-from hpo_vs_adapt.metrics.cost import expected_finite_list, expected_running_time
-from hpo_vs_adapt.metrics.parallel import expected_parallel
-from hpo_vs_adapt.metrics.passes import arm_passes
-from hpo_vs_adapt.metrics.profiles import (
+from hpo_vs_adapt.metrics.costs.cost import expected_finite_list, expected_running_time
+from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
+from hpo_vs_adapt.metrics.costs.passes import arm_passes
+from hpo_vs_adapt.metrics.suites.profiles import (
     data_profile,
     leave_one_out_scores,
     profile_scores,
 )
-from hpo_vs_adapt.metrics.resampling import iqm
-from hpo_vs_adapt.metrics.statistics import ert_interval
-from hpo_vs_adapt.metrics.survival import restricted_mean, survival
+from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k
+from hpo_vs_adapt.metrics.uncertainty.intervals import ert_interval
+from hpo_vs_adapt.metrics.uncertainty.resampling import iqm
+from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 from tests.metrics.builder import BUDGET, runs, table, trial
 
 of_any = settings(max_examples=50, deadline=None, derandomize=True)

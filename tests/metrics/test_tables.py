@@ -5,27 +5,30 @@ import math
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics.across import across_workloads
-from hpo_vs_adapt.metrics.bills import arm_bills, reference_ratios
-from hpo_vs_adapt.metrics.break_even import break_even_table
-from hpo_vs_adapt.metrics.break_even_curves import (
+from hpo_vs_adapt.metrics.costs.bills import arm_bills, reference_ratios
+from hpo_vs_adapt.metrics.costs.break_even import break_even_table
+from hpo_vs_adapt.metrics.costs.break_even_curves import (
     failure_price_curves,
     retraining_curves,
 )
-from hpo_vs_adapt.metrics.difficulty import target_sweep
-from hpo_vs_adapt.metrics.importances import hyperparameter_importances
-from hpo_vs_adapt.metrics.paired import paired_ratios
-from hpo_vs_adapt.metrics.passes import arm_passes, full_plans
-from hpo_vs_adapt.metrics.power import seeds_needed
-from hpo_vs_adapt.metrics.ranking import ranking
-from hpo_vs_adapt.metrics.sensitivity import sweep_table
-from hpo_vs_adapt.metrics.sensitivity_numbers import knob_table, sensitivity_numbers
-from hpo_vs_adapt.metrics.sensitivity_plane import adkins_plane
-from hpo_vs_adapt.metrics.statistics import first_probability
-from hpo_vs_adapt.metrics.surrogate import partial_dependence
-from hpo_vs_adapt.metrics.targets import retarget
-from hpo_vs_adapt.metrics.tuning_curves import best_probability, tuning_curves
-from hpo_vs_adapt.metrics.workers import bills_by_workers
+from hpo_vs_adapt.metrics.costs.paired import paired_ratios
+from hpo_vs_adapt.metrics.costs.passes import arm_passes, full_plans
+from hpo_vs_adapt.metrics.costs.ranking import ranking
+from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
+from hpo_vs_adapt.metrics.sensitivity.importances import hyperparameter_importances
+from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
+    knob_table,
+    sensitivity_numbers,
+)
+from hpo_vs_adapt.metrics.sensitivity.sensitivity_plane import adkins_plane
+from hpo_vs_adapt.metrics.sensitivity.surrogate import partial_dependence
+from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_table
+from hpo_vs_adapt.metrics.suites.across import across_workloads
+from hpo_vs_adapt.metrics.targets.difficulty import target_sweep
+from hpo_vs_adapt.metrics.targets.retargeting import retarget
+from hpo_vs_adapt.metrics.tuners.tuning_curves import best_probability, tuning_curves
+from hpo_vs_adapt.metrics.uncertainty.intervals import first_probability
+from hpo_vs_adapt.metrics.uncertainty.power import seeds_needed
 from hpo_vs_adapt.trials import CURVE_COLUMNS
 from tests.metrics.builder import BUDGET, runs, shuffled, study, table, trial
 

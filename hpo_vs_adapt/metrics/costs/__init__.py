@@ -1,0 +1,1 @@
+"""What policies cost: crossings, passes, bills, break-even, ranks."""

@@ -1,0 +1,1 @@
+"""How much hangs on settings: sweeps, learning rates, knobs, importances."""

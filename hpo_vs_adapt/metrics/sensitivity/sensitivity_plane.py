@@ -1,0 +1,74 @@
+"""Every swept arm in one plane: how good it is when tuned, how much that takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from hpo_vs_adapt.metrics.sensitivity.hyperparameters import hyperparameter_sensitivity
+from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_trials
+
+__all__ = ["PLANE_COLUMNS", "adkins_plane"]
+
+PLANE_COLUMNS = ("arm", "configurations", "workloads", "phi", "tuned", "default")
+"""Columns of `adkins_plane`."""
+
+
+def adkins_plane(
+    records: pd.DataFrame, modes: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return each swept arm's sensitivity beside how well it does when it is tuned.
+
+    A score is the best validation metric of a trial (its sign turned where low is
+    good), normalised on each workload by the 5th and 95th percentile of the sweeps of
+    all arms there, so that a further arm changes all scores a little; then the mean
+    over seeds. A trial that crashed before an evaluation has the worst score of its
+    workload.
+
+    Args:
+        records: One row a trial of a stream, columns as in `Results.records`; only rows
+            of role ``sweep`` count.
+        modes: Mode of each workload's metric, ``max`` where it is not named.
+
+    Returns:
+        Columns `PLANE_COLUMNS`, one row per swept arm, sorted: the number of
+        configurations (swept settings, and batch sizes where an arm has several) and of
+        workloads, and `hyperparameter_sensitivity`, without unit. The last three are
+        NaN unless the arm's sweep has the same configurations on every workload that
+        has sweeps, and these are at least two.
+
+    Raises:
+        ValueError: As in `arm_passes`.
+
+    Performance-sensitivity plane: Adkins, Bowling & White, 2024 (arXiv 2412.07165).
+    """
+    trials, points = sweep_trials(records)
+    trials = trials.assign(score=_scores(trials, modes or {}))
+    everywhere = trials["workload"].nunique()
+    rows = []
+    for arm, own in trials.groupby("arm", sort=True):
+        several = own.groupby("workload")["batch_size"].nunique().max() > 1
+        names = points[3:] if not several else points[2:]
+        # Values may be words, and missing ones are equal: compare what they print.
+        text = list(map(repr, own[["arm", *names]].itertuples(index=False, name=None)))
+        grid = own["score"].groupby([np.array(text), own["workload"]]).mean()
+        table = grid.unstack()
+        measures = (math.nan, math.nan, math.nan)
+        if table.notna().all(axis=None) and table.shape[1] == everywhere > 1:
+            measures = hyperparameter_sensitivity(table)
+        rows.append((arm, *table.shape, *measures))
+    return pd.DataFrame(rows, columns=list(PLANE_COLUMNS))
+
+
+def _scores(trials: pd.DataFrame, modes: Mapping[str, str]) -> pd.Series[float]:
+    signs = trials["workload"].map(lambda name: 1 if modes.get(name) != "min" else -1)
+    gains = trials["metric"] * signs.astype(float)
+    by_workload = gains.groupby(trials["workload"])
+    filled = gains.fillna(by_workload.transform("min"))
+    groups = filled.groupby(trials["workload"])
+    low = groups.transform(lambda own: np.percentile(own, 5))
+    high = groups.transform(lambda own: np.percentile(own, 95))
+    return ((filled - low) / (high - low).where(high > low)).fillna(0.0)

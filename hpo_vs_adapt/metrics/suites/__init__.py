@@ -1,0 +1,1 @@
+"""Arms over several workloads: profiles, ratios, pairs."""

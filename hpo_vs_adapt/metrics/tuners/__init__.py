@@ -1,0 +1,1 @@
+"""Searches over time: best so far, tuning curves, tuners replayed on records."""

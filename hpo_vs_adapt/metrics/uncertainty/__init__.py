@@ -1,0 +1,1 @@
+"""How sure numbers are: intervals, coverage, resampling, power, survival."""
