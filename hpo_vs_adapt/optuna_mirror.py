@@ -19,6 +19,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpo_vs_adapt.optuna_artifacts import curve_artifact
 from hpo_vs_adapt.optuna_storage import add_trials, create_study, set_aside
 from hpo_vs_adapt.samplers import choice_label, distribution_of
 from hpo_vs_adapt.trials import Value
@@ -205,6 +206,7 @@ class StudyMirror:
             params={name: choice_label(value) for name, value in params.items()},
             distributions={n: self._distribution(n, v) for n, v in params.items()},
             user_attrs=plain(attrs),
+            system_attrs=curve_artifact(attrs["record"]) if "record" in attrs else {},
             **rest,
         )
         trial.number = number

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from hpo_vs_adapt.optuna_mirror import (
@@ -85,6 +86,11 @@ class OptunaStudies:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def storage(self) -> BaseStorage:
+        """Where the studies are."""
+        return self._storage
 
     def close(self) -> None:
         """Close the storage's connections."""
