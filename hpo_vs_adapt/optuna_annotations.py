@@ -142,7 +142,8 @@ class Annotations:
             self._trial_notes(old.study_id, answers),
             _figures(old.track, answers, streams),
         )
-        user = _summary(old.track, answers)
+        defined = self._storage.get_study_user_attrs(old.study_id)
+        user = _summary(old.track, answers, defined)
         set_study_attributes(self._storage, old.study_id, user, system)
 
     def _trial_notes(self, study_id: int, answers: Sequence[Answer]) -> dict[int, str]:
@@ -199,22 +200,34 @@ def _figures(
     return figures
 
 
-def _summary(track: Track, answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return the user attributes that sum a stream up."""
+def _summary(
+    track: Track, answers: Sequence[Answer], defined: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the user attributes of a stream's study.
+
+    The dashboard shows five at a time, in the order in which they were written: what
+    people look for comes first.
+
+    Args:
+        track: The stream.
+        answers: Its trials that have ended.
+        defined: The attributes that the study was made with.
+    """
     best = track.stream.best()
-    told = {
-        proposal.number: outcome.value for proposal, outcome in track.stream.history
-    }
+    told = {p.number: outcome.value for p, outcome in track.stream.history}
     value = None if best is None else told[best]
-    return {
+    new = {
         "best_value": value if value is None or math.isfinite(value) else str(value),
+        "hits": int(track.hits),
+        "trials": f"{track.done} of {track.stream.planned}",
+        "arm": track.arm.name,
+        "workload": track.prepared.entry.name,
+        "stream": track.seed if track.seed >= 0 else None,
+        "seeds": sorted({request.spec.seed for request, _ in answers}),
         "best_trial": best,
         "cost": sum(record.ledger.cost for _, record in answers),
-        "hits": int(track.hits),
-        "seeds": sorted({request.spec.seed for request, _ in answers}),
-        "stream": track.seed if track.seed >= 0 else None,
-        "trials": f"{track.done} of {track.stream.planned}",
     }
+    return new | {k: value for k, value in defined.items() if k not in new}
 
 
 def _digest(track: Track, answers: Sequence[Answer]) -> str:

@@ -7,6 +7,7 @@ studies: they are kept small.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -187,12 +188,16 @@ def _layout(
 ) -> FigureParts:
     y = np.concatenate(values) if values else np.array([target])
     sign = "≥" if metric.mode == "max" else "≤"
+    name = html.escape(metric.name)  # plotly reads tags in texts
     axis = {"gridcolor": _LINES, "zeroline": False, "linecolor": _INK}
     # Losses that blow up would press all others onto the axis.
     positive = target > 0 and bool((y > 0).all())
     wide = metric.mode == "min" and positive and y.max() > 1000 * y.min()
     return {
-        "title": {"text": title, "font": {"size": 16}},
+        "title": {
+            "text": f"{title} (dashed: {name} {sign} {target:g})",
+            "font": {"size": 15},
+        },
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "font": {"color": _INK},
@@ -201,7 +206,7 @@ def _layout(
         "xaxis": {**axis, "title": {"text": x}},
         "yaxis": {
             **axis,
-            "title": {"text": metric.name},
+            "title": {"text": name},
             "type": "log" if wide else "linear",
         },
         "shapes": [
@@ -213,17 +218,6 @@ def _layout(
                 "y0": target,
                 "y1": target,
                 "line": {"color": _INK, "dash": "dash", "width": 1},
-            }
-        ],
-        "annotations": [
-            {
-                "xref": "paper",
-                "x": 1,
-                "y": float(np.log10(target)) if wide else target,
-                "text": f"target {sign} {target:g}",
-                "showarrow": False,
-                "yanchor": "bottom",
-                "xanchor": "right",
             }
         ],
     }
