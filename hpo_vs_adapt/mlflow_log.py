@@ -20,7 +20,7 @@ from hpo_vs_adapt.logged_trials import LoggedTrial, LogProblem, TrialLog
 __all__ = ["MlflowLog"]
 
 _DIGEST = "hpo_vs_adapt.digest"
-_BATCH = 1000  # metrics that MLflow takes at a time
+_BATCH = 1000  # metrics and params that MLflow takes at a time
 _PAGE = 1000  # runs that it lists at a time
 
 
@@ -98,7 +98,6 @@ class MlflowLog(TrialLog):
     def _fill(self, run: str, trial: LoggedTrial, now: float) -> None:
         param, metric = self._entities.Param, self._entities.Metric
         params = [param(name, str(value)) for name, value in trial.params.items()]
-        self._client.log_batch(run, params=params)
         metrics = [
             metric(name, _stored(value), _milliseconds(now - ago), step)
             for name, step, ago, value in trial.points()
@@ -107,8 +106,10 @@ class MlflowLog(TrialLog):
             metric(f"final/{name}", value, _milliseconds(now), trial.cost)
             for name, value in trial.final.items()
         ]
-        for start in range(0, len(metrics), _BATCH):
-            self._client.log_batch(run, metrics=metrics[start : start + _BATCH])
+        size = _BATCH - len(params)
+        for start in range(0, len(metrics), size):
+            chunk = metrics[start : start + size]
+            self._client.log_batch(run, chunk, () if start else params)
 
     def _open(self, name: str, artifacts: Path | None) -> str:
         """Return the id of an experiment, made if it is not there."""
