@@ -19,6 +19,7 @@ from rich.text import Text
 from hpo_vs_adapt.displays import make_console, make_progress
 from hpo_vs_adapt.messages import CRASHED, INTERRUPTED, complain, reporting, say
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.watch_option import Watch, WatchCommand
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.results import Results
@@ -164,10 +165,11 @@ def status(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> 
         _name_crashes(results)
 
 
-@app.command()
+@app.command(cls=WatchCommand)
 def report(
     study: StudyFile,
     out: Out = None,
+    watch: Watch = None,
     log: Log = None,
     smoke: Smoke = False,
     verbose: Verbose = False,
@@ -176,8 +178,11 @@ def report(
     with reporting(verbose):
         loaded = Study.from_yaml(study, smoke=smoke)
         from hpo_vs_adapt.run import load_results
+        from hpo_vs_adapt.watching import watch_report
 
         with _logging(log, loaded) as logs:
+            if watch and not watch_report(loaded, _folder(loaded, out), watch):
+                return
             crashed = _show_results(load_results(loaded, logs), out)
     if crashed:
         raise typer.Exit(CRASHED)
@@ -358,7 +363,7 @@ def _show_results(results: Results, out: Path | None) -> bool:
     """Write the report, show its gist, and return whether trials have crashed."""
     from hpo_vs_adapt.views import arms_view
 
-    page = results.write_report(out or Path("reports") / results.study.name)
+    page = results.write_report(_folder(results.study, out))
     summary = results.summary()
     console = make_console()
     console.print(arms_view(summary, console.width))
@@ -367,6 +372,10 @@ def _show_results(results: Results, out: Path | None) -> bool:
     crashed = _name_crashes(results)
     say(f"\nReport: {page}")
     return crashed
+
+
+def _folder(study: Study, out: Path | None) -> Path:
+    return out or Path("reports") / study.name
 
 
 def _name_crashes(results: Results) -> bool:

@@ -58,7 +58,9 @@ def race_view(snapshot: Snapshot, width: int, height: int | None = None) -> Grou
         Text(", ".join(pace(snapshot))),
         _bar(snapshot.done, snapshot.planned, width),
     ]
-    room = None if height is None else max(3, height - len(lines) - 2)
+    room = (
+        None if height is None else max(3, height - len(lines) - 2)
+    )  # header and footer
     sections, hidden = _fitted(snapshot, room)
     columns = _Columns(sections, width)
     lines.append(columns.header())
@@ -71,6 +73,7 @@ def race_view(snapshot: Snapshot, width: int, height: int | None = None) -> Grou
         names = {arm.workload for arm in hidden}
         noun = "workload" if len(names) == 1 else "workloads"
         lines.append(_counted(hidden, f"more {noun}", len(names)))
+    lines.append(Text("Costs in sample gradients, of trials that have ended.", "dim"))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
