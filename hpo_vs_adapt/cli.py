@@ -7,8 +7,7 @@ interrupted.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -17,6 +16,7 @@ import typer
 from rich.text import Text
 
 from hpo_vs_adapt.displays import make_console, make_progress
+from hpo_vs_adapt.log_option import Log, logging_trials
 from hpo_vs_adapt.messages import CRASHED, INTERRUPTED, complain, reporting, say
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.watch_option import Watch, WatchCommand
@@ -62,16 +62,6 @@ Smoke = Annotated[
         "--smoke",
         help="Take the study's smaller settings, to see that it works; the name and "
         "the report get `-smoke` behind them.",
-    ),
-]
-Log = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--log",
-        metavar="NAME[=PLACE]",
-        help="Also log every trial, as a run of its own: tensorboard (into a folder) "
-        "or mlflow (at a tracking URI). May be given more than once.",
-        show_default=False,
     ),
 ]
 Verbose = Annotated[
@@ -132,7 +122,7 @@ def run(
     """
     with reporting(verbose):
         loaded = Study.from_yaml(study, smoke=smoke)
-        with _logging(log, loaded) as logs:
+        with logging_trials(log, loaded) as logs:
             results = _train(loaded, address, verbose, logs)
             crashed = _show_results(results, out)
     if crashed:
@@ -180,7 +170,7 @@ def report(
         from hpo_vs_adapt.run import load_results
         from hpo_vs_adapt.watching import watch_report
 
-        with _logging(log, loaded) as logs:
+        with logging_trials(log, loaded) as logs:
             if watch and not watch_report(loaded, _folder(loaded, out), watch):
                 return
             crashed = _show_results(load_results(loaded, logs), out)
@@ -315,27 +305,6 @@ def _only(
             hint = nearest(name, list(known)) or f"; known are {', '.join(known)}."
             raise ReferenceProblem(f"Unknown {kind} `{name}`{hint}")
     return {name: known[name] for name in names} if names else known
-
-
-@contextmanager
-def _logging(wanted: Sequence[str] | None, study: Study) -> Iterator[TrialLogs | None]:
-    """Log trials until the block ends, then say where, or why some are not there."""
-    if not wanted:
-        yield None
-        return
-    from hpo_vs_adapt.trial_logs import open_logs
-
-    with open_logs(wanted, study) as logs:
-        yield logs
-        if logs.waiting:
-            complain(f"Logging {logs.waiting} more trials; Ctrl-C leaves them out.")
-    for summary in logs.summaries():
-        say(summary)
-    for problem in logs.problems:
-        complain(
-            f"Not all trials were logged: {problem} The records of all are kept; "
-            "`hpo-vs-adapt report` with the same `--log` logs what is missing."
-        )
 
 
 def _train(
