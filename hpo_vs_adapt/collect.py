@@ -12,7 +12,12 @@ import pandas as pd
 from hpo_vs_adapt.ledger import Purpose, Spending
 from hpo_vs_adapt.metrics import target_crossing
 from hpo_vs_adapt.prepared import PreparedWorkload
-from hpo_vs_adapt.results import PROGRESS_COLUMNS, TRIAL_COLUMNS, Results
+from hpo_vs_adapt.results import (
+    PROGRESS_COLUMNS,
+    SPENDING_COLUMNS,
+    TRIAL_COLUMNS,
+    Results,
+)
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tracks import Request, Track
 from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord
@@ -42,6 +47,9 @@ def make_results(
     )
     rows = [_row(request, record) for request, record in pairs]
     curves: dict[str, pd.DataFrame] = {}
+    spending = {
+        request.key: _spending(request.key, record) for request, record in pairs
+    }
     for request, record in pairs:  # the longest, where one request cut it short
         known = curves.get(request.key)
         if known is None or len(known) < len(record.curve):
@@ -52,6 +60,10 @@ def make_results(
         study,
         pd.DataFrame(rows, columns=list(TRIAL_COLUMNS)),
         table.reset_index(drop=True),
+        pd.DataFrame(
+            [row for rows in spending.values() for row in rows],
+            columns=list(SPENDING_COLUMNS),
+        ),
         _progress(study, tracks),
         dict(provenance),
     )
@@ -122,6 +134,22 @@ def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
         "amortised": record.lanes > 1,
         "error": record.error,
     }
+
+
+def _spending(key: str, record: TrialRecord) -> list[tuple[object, ...]]:
+    ledger = record.ledger
+    return [
+        (
+            key,
+            purpose.value,
+            amount.sample_gradients,
+            amount.forward_samples,
+            amount.sample_gradients + ledger.forward_share * amount.forward_samples,
+            amount.flops,
+            amount.seconds,
+        )
+        for purpose, amount in ledger.spent.items()
+    ]
 
 
 def _progress(study: Study, tracks: Iterable[Track]) -> pd.DataFrame:

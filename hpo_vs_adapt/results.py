@@ -11,7 +11,7 @@ import pandas as pd
 from hpo_vs_adapt import metrics
 from hpo_vs_adapt.study import Study
 
-__all__ = ["PROGRESS_COLUMNS", "TRIAL_COLUMNS", "Results"]
+__all__ = ["PROGRESS_COLUMNS", "SPENDING_COLUMNS", "TRIAL_COLUMNS", "Results"]
 
 TRIAL_COLUMNS = (
     "workload",  # label of the workload in the study
@@ -47,6 +47,17 @@ TRIAL_COLUMNS = (
 )
 """Columns of `Results.records`, one row a trial of a stream."""
 
+SPENDING_COLUMNS = (
+    "key",  # of the record
+    "purpose",  # ledger.Purpose
+    "sample_gradients",
+    "forward_samples",
+    "cost",  # of both, in sample gradients; evaluation too, which no bill counts
+    "flops",
+    "seconds",
+)
+"""Columns of `Results.spending`, one row for each purpose of a record."""
+
 PROGRESS_COLUMNS = ("workload", "arm", "role", "planned", "done")
 """Columns of `Results.progress`."""
 
@@ -60,6 +71,7 @@ class Results:
         records: One row a trial of a stream, columns `TRIAL_COLUMNS`.
         curves: One row an evaluation: `key` and the columns of the curves; what one
             rule logs and another does not is NaN.
+        spending: What each record was spent on, columns `SPENDING_COLUMNS`.
         progress: One row per workload, arm and role (policy, retrain, sweep), columns
             `PROGRESS_COLUMNS`.
         provenance: Versions, revision and hardware, as in ``summary.json``.
@@ -68,6 +80,7 @@ class Results:
     study: Study
     records: pd.DataFrame
     curves: pd.DataFrame
+    spending: pd.DataFrame
     progress: pd.DataFrame
     provenance: dict[str, str]
 

@@ -35,8 +35,8 @@ def write_report(results: Results, directory: Path) -> Path:
     directory = Path(directory)
     tables = make_tables(results)
     verdicts = make_verdicts(results, tables.bills)
-    drawings = make_drawings(results.study, tables)
     analyses = make_analyses(results, tables.bills, tables.sensitivity)
+    drawings = make_drawings(results.study, tables, analyses)
     summary = summarise(results, tables.bills, analyses, verdicts)
     for name, text in _parts([tables, analyses], drawings):
         _write(directory / name, text)
@@ -46,7 +46,7 @@ def write_report(results: Results, directory: Path) -> Path:
         json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
     )
     page = directory / "index.html"
-    _write(page, render_page(results, tables, verdicts, drawings))
+    _write(page, render_page(results, tables, analyses, verdicts, drawings))
     return page
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from hpo_vs_adapt.metrics import SWEEP_COLUMNS
 from hpo_vs_adapt.report import figures
+from hpo_vs_adapt.report.analyses import Analyses
 from hpo_vs_adapt.report.looks import Look, looks_of
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.scales import add_legend
@@ -57,7 +58,7 @@ class Drawing:
     svg: str
 
 
-def make_drawings(study: Study, tables: Tables) -> list[Drawing]:
+def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Drawing]:
     """Return the figures of a study, workload by workload, in reading order."""
     looks = looks_of([arm.name for arm in study.arms])
     names = slugs(entry.name for entry in study.workloads)

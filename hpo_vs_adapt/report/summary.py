@@ -80,11 +80,11 @@ def summarise(
             for entry in results.study.workloads
         ],
         "arms": [_arm(row) for row in arms.to_dict("records")],
-        **{name: _rows(getattr(analyses, name)) for name in _LISTED},
         "verdict": [
             {"workload": verdict.workload, "sentence": verdict.sentence}
             for verdict in verdicts
         ],
+        **{name: _rows(getattr(analyses, name)) for name in _LISTED},
     }
 
 

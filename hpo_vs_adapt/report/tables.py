@@ -11,6 +11,7 @@ from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.bills import make_bills
 from hpo_vs_adapt.report.curves import make_race, make_rates, make_training
 from hpo_vs_adapt.report.published import compare_published
+from hpo_vs_adapt.report.spending import make_ledger
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.trials import EndReason
 
@@ -32,6 +33,7 @@ class Tables:
         training: See `curves.make_training`.
         rates: See `curves.make_rates`.
         sensitivity: See `metrics.sweep_table`.
+        ledger: See `spending.make_ledger`.
         progress: Planned and finished trials, see `Results.progress`.
         trials: One row a trial, its settings as JSON.
         published: See `published.compare_published`; None where the study names no
@@ -43,6 +45,7 @@ class Tables:
     training: pd.DataFrame
     rates: pd.DataFrame
     sensitivity: pd.DataFrame
+    ledger: pd.DataFrame
     progress: pd.DataFrame
     trials: pd.DataFrame
     published: pd.DataFrame | None = None
@@ -57,6 +60,7 @@ def make_tables(results: Results) -> Tables:
         training=make_training(results),
         rates=make_rates(results),
         sensitivity=sweep_table(results.records),
+        ledger=make_ledger(results),
         progress=results.progress,
         trials=_trials(results.records),
         published=None if published is None else compare_published(results, published),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics import target_crossing
-from hpo_vs_adapt.results import TRIAL_COLUMNS, Results
+from hpo_vs_adapt.results import SPENDING_COLUMNS, TRIAL_COLUMNS, Results
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.study import (
     Arm,
@@ -201,9 +201,16 @@ class Records:
             study=study,
             records=records,
             curves=pd.concat(curves, ignore_index=True) if curves else logged,
+            spending=_spending(records),
             progress=_progress(records) if planned is None else planned,
             provenance={"python": "3.11", "hpo_vs_adapt": "0.1.0", "cores": "2"},
         )
+
+
+def _spending(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the ledger of records whose gradients were all of training."""
+    apart = records.drop_duplicates("key").assign(purpose="training")
+    return apart.reindex(columns=list(SPENDING_COLUMNS))
 
 
 def finished(one: Study) -> Results:

@@ -66,12 +66,9 @@ def partial_dependence(
 
 
 def _dependence(tuning: Tuning, points: int, seed: int) -> list[tuple[Any, ...]]:
-    from sklearn.ensemble import RandomForestRegressor
-
     columns = np.hstack([axis.columns for axis in tuning.axes])
-    forest = RandomForestRegressor(n_estimators=TREES, random_state=seed)
-    score = _cross_validated(forest, columns, tuning.metric, seed)
-    forest.fit(columns, tuning.metric)
+    score = _cross_validated(columns, tuning.metric, seed)
+    forest = _Forest(columns, tuning.metric, seed)
     labels: list[tuple[str, Any]] = []
     tried: list[NDArray[np.float64]] = []
     start = 0
@@ -84,7 +81,7 @@ def _dependence(tuning: Tuning, points: int, seed: int) -> list[tuple[Any, ...]]
         labels += [(axis.name, value) for value in values]
         start = stop
     every = np.concatenate(tried)
-    expected = forest.predict(every.reshape(-1, columns.shape[1]))
+    expected = forest(every.reshape(-1, columns.shape[1]))
     means = expected.reshape(every.shape[:2]).mean(axis=1)
     return [
         (tuning.workload, tuning.arm, *label, float(mean), score)
@@ -92,8 +89,43 @@ def _dependence(tuning: Tuning, points: int, seed: int) -> list[tuple[Any, ...]]
     ]
 
 
+class _Forest:
+    """Bagged regression trees (Breiman, "Random Forests", Machine Learning 2001).
+
+    What scikit-learn's forest does around its trees takes four times as long as they.
+
+    Args:
+        columns: Hyperparameters, shape `(n, m)`.
+        metric: What they came to, shape `(n,)`.
+        seed: Of the resampling.
+    """
+
+    def __init__(
+        self, columns: NDArray[np.float64], metric: NDArray[np.float64], seed: int
+    ) -> None:
+        from sklearn.tree import DecisionTreeRegressor
+
+        rng = np.random.default_rng(seed)
+        rows, given = len(metric), columns.astype(np.float32)
+        drawn = rng.integers(rows, size=(TREES, rows))
+        self._trees = [
+            DecisionTreeRegressor(random_state=place).fit(
+                given,
+                metric,
+                sample_weight=np.bincount(own, minlength=rows),
+                check_input=False,
+            )
+            for place, own in enumerate(drawn)
+        ]
+
+    def __call__(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        given = columns.astype(np.float32)
+        foretold = [tree.predict(given, check_input=False) for tree in self._trees]
+        return np.mean(foretold, axis=0)
+
+
 def _cross_validated(
-    forest: Any, columns: NDArray[np.float64], metric: NDArray[np.float64], seed: int
+    columns: NDArray[np.float64], metric: NDArray[np.float64], seed: int
 ) -> float:
     """Return R^2 of predictions for configurations that were held out, in folds."""
     configuration = np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
@@ -106,7 +138,7 @@ def _cross_validated(
     foretold = np.empty_like(metric)
     for held_out in range(min(_FOLDS, number)):
         rest = fold != held_out
-        forest.fit(columns[rest], metric[rest])
-        foretold[~rest] = forest.predict(columns[~rest])
+        forest = _Forest(columns[rest], metric[rest], seed)
+        foretold[~rest] = forest(columns[~rest])
     left = ((metric - foretold) ** 2).sum()
     return float(1 - left / ((metric - metric.mean()) ** 2).sum())
