@@ -239,8 +239,8 @@ def compare(
     reports: Annotated[
         list[Path],
         typer.Argument(
-            metavar="REPORT REPORT...",
-            help="Folders of reports; the others are compared with the first.",
+            metavar="REPORT",
+            help="Folders of two or more reports; all are compared with the first.",
             show_default=False,
         ),
     ],

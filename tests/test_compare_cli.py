@@ -52,16 +52,8 @@ def test_what_differs_is_shown_and_the_rest_left_out(cheaper):
     result = call(QUICKSTART, cheaper)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.output.splitlines()]
-    expected = [
-        "adam-default",
-        "bill",
-        "20",
-        "k",
-        "5",
-        "k",
-        *"4 times as cheap".split(),
-    ]
-    assert any(row[: len(expected)] == expected for row in rows)
+    expected = "adam-default bill 20 k 5 k 4 times as cheap"
+    assert any(" ".join(row).startswith(expected) for row in rows)
     assert "same trials" not in [" ".join(row[-2:]) for row in rows]
     assert "digits_mlp: 3 trials of adam-default" in result.output
     assert "clara-sgd, 0.76" in result.output
@@ -130,7 +122,8 @@ def test_names_with_brackets_are_shown_as_they_are(tmp_path):
         (folder / file).write_text(text.replace("clara-adam", "clara[/b]"))
     result = call(folder, folder, "--all", columns=200)
     assert result.exit_code == 0, result.output
-    assert "clara[/b]  bill" in result.output
+    lines = result.output.splitlines()
+    assert any(line.split()[:2] == ["clara[/b]", "bill"] for line in lines)
     assert f"{folder}" in result.output
 
 
