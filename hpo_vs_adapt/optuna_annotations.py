@@ -189,15 +189,15 @@ def _place(track: Track) -> _Place:
 def _figures(
     track: Track, answers: Sequence[Answer], streams: Mapping[int, Sequence[Answer]]
 ) -> dict[str, FigureParts]:
-    """Return figures by the ids under which they are renewed."""
+    """Return the figures that show something, by the ids they are renewed under."""
+    if find_spec("plotly") is None:
+        return {}
     from hpo_vs_adapt.optuna_figures import learning_curves, race
 
-    if not answers or find_spec("plotly") is None:
-        return {}
     figures = {"learning_curves": learning_curves(track, answers)}
     if track.role == "policy":
         figures["race"] = race(track, streams, unpaired=track.arm.tune is None)
-    return figures
+    return {name: parts for name, parts in figures.items() if parts["data"]}
 
 
 def _summary(

@@ -194,6 +194,7 @@ def _layout(
     positive = target > 0 and bool((y > 0).all())
     wide = metric.mode == "min" and positive and y.max() > 1000 * y.min()
     return {
+        "template": "none",  # plotly's own would be most of the figure
         "title": {
             "text": f"{title} (dashed: {name} {sign} {target:g})",
             "font": {"size": 15},

@@ -20,7 +20,7 @@ __all__ = ["Answer", "escaped", "study_note", "trial_note"]
 Answer: TypeAlias = tuple[Request, TrialRecord]
 """A trial that was asked for, and how it ended."""
 
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")  # ASCII punctuation
+_SPECIAL = re.compile(r"([\\`*_\[\]<>&$|~^{}])")  # of those that matter within a line
 
 _ENDS = {
     EndReason.TARGET: "ended at the target",
@@ -84,12 +84,12 @@ def study_note(
 
 def trial_note(request: Request, record: TrialRecord) -> str | None:
     """Return the note on a trial that did not run as planned, or None."""
-    spent = f"after {amount(record.ledger.cost)} sample gradients"
     if record.end is EndReason.CRASHED:
         error = f": {escaped(record.error)}" if record.error else ""
-        return f"**Crashed** {spent}{error}. It is charged, and has no value."
+        return f"**Crashed**{error}. It has no value."
+    spent = f"after {amount(record.ledger.cost)} sample gradients"
     if record.end is EndReason.PRUNED:
-        return f"**Pruned** {spent}."
+        return f"**Pruned** {spent}. It is charged."
     if record.end is not EndReason.DIVERGED:
         return None
     step = int(record.curve["step"].iloc[-1]) if len(record.curve) else 0
@@ -195,7 +195,9 @@ def _best(track: Track) -> str:
     if proposal.batch_size is not None:
         chosen["batch_size"] = proposal.batch_size
     cost = objective_of(track.arm, track.role) == "cost"
-    value = amount(outcome.value) if cost else metric_value(outcome.value)
+    value = metric_value(outcome.value)
+    if cost:
+        value = f"{amount(outcome.value)} sample gradients"
     text = _settings(chosen) or f"seed {proposal.seed}"
     return escaped(f"{value} in trial {number} ({text})")
 
