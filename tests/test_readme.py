@@ -248,6 +248,10 @@ def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder):
     printed = run(folder, "diabetes_study.py")
     assert verdict[0]["sentence"] in printed
     assert "reports/diabetes/index.html" in printed
+    printed = run(folder, "other_tuners.py")
+    assert re.findall(r"^(grid|random|halving) ", printed, re.M) == [
+        *("grid", "random", "halving"),
+    ]
 
     # The example in the package's docstring, with these trials in its study.
     (folder / "studies").mkdir()

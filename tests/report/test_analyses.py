@@ -1,0 +1,134 @@
+"""What results, the report's tables and the summary say of the same trials."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpo_vs_adapt.metrics import (
+    replay_tuner,
+    sweep_table,
+    tuning_tables,
+)
+from hpo_vs_adapt.report import make_analyses
+from hpo_vs_adapt.report.bills import make_bills
+from hpo_vs_adapt.report.summary import make_summary
+from tests.report import builder
+
+pytestmark = pytest.mark.slow
+
+METHODS = {
+    "ranking": "ranking",
+    "across_workloads": "across_workloads",
+    "improvement": "improvement",
+    "by_workers": "by_workers",
+    "break_even": "break_even",
+    "target_sweep": "target_sweep",
+    "tuning_curves": "tuning_curves",
+    "best_probability": "best_probability",
+    "lr_numbers": "sensitivity",
+    "knob_numbers": "knobs",
+    "importances": "importances",
+    "partial_dependence": "partial_dependence",
+    "seeds_needed": "seeds_needed",
+}
+
+
+@pytest.fixture(scope="module")
+def results():
+    entries = [builder.workload(), builder.workload("valley", 0.3, builder.LOSS)]
+    return builder.finished(builder.study(workloads=entries))
+
+
+@pytest.fixture(scope="module")
+def analyses(results):
+    return make_analyses(results, make_bills(results), sweep_table(results.records))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_of_results_returns_the_reports_table(name, results, analyses):
+    method = getattr(results, METHODS[name])
+    pd.testing.assert_frame_equal(method(), getattr(analyses, name))
+
+
+def test_every_table_has_rows_where_the_study_has_what_it_is_about(analyses):
+    empty = {
+        field.name
+        for field in dataclasses.fields(analyses)
+        if getattr(analyses, field.name).empty
+    }
+    # Nothing but the rate was swept, and at one batch size.
+    assert empty <= {"knob_numbers", "lr_drift", "batch_size_spread"}
+
+
+def test_the_summary_has_the_rows_of_the_tables(results, analyses):
+    summary = make_summary(results)
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    for name in ("across_workloads", "break_even", "lr_numbers", "seeds_needed"):
+        table = getattr(analyses, name)
+        assert len(summary[name]) == len(table)
+        for told, row in zip(summary[name], table.to_dict("records"), strict=True):
+            assert told.keys() == row.keys()
+            for key, value in row.items():
+                number = isinstance(value, float)
+                if number and math.isnan(value):
+                    assert told[key] is None
+                else:
+                    assert type(value)(told[key]) == value
+    ranks = analyses.ranking.set_index(["workload", "arm"])
+    for arm in summary["arms"]:
+        row = ranks.loc[(arm["workload"], arm["arm"])]
+        assert arm["rank"] == row["rank"]
+        assert arm["defaults_from"] == row["defaults_from"] != "unknown"
+        assert arm["defaults_trials"] is None
+
+
+def test_cheaper_failures_make_no_bill_dearer_and_one_cheaper(results):
+    whole, free = results.costs(), results.costs(failure_price=0.0)
+    both = np.isfinite(whole["bill"])
+    assert (free["bill"][both] <= whole["bill"][both]).all()
+    assert (free["bill"][both] < whole["bill"][both]).any()
+    assert list(results.ranking(0.0)["bill"]) != list(results.ranking()["bill"])
+
+
+def test_an_ordinary_training_is_a_gradient_a_sample(results):
+    longest = results.records.groupby("workload")["steps"].max()
+    for workload, cost in results.trainings.items():
+        assert cost == longest[workload] * 50  # samples in a batch
+
+
+def test_the_tables_of_tuning_curves_are_one_simulation(results, analyses):
+    curves, chances = tuning_tables(results.records, results.curves, results.modes)
+    pd.testing.assert_frame_equal(curves, analyses.tuning_curves)
+    pd.testing.assert_frame_equal(chances, analyses.best_probability)
+
+
+def test_a_grid_of_a_study_can_be_searched_again(results):
+    grid = results.curve_grid("digits_mlp", "sgd-grid")
+    target = results.targets["digits_mlp"]
+    again = replay_tuner(grid, "grid", 6, target, repetitions=200)
+    swept = results.curve_grid("digits_mlp", "clara", role="sweep")
+    assert again["hit"].all()
+    assert again["bill"].mean() > 0
+    assert swept.count.size == 8  # rates of the sweep
+
+
+def test_a_study_without_trials_has_all_tables_with_their_columns(results, analyses):
+    one = results.study
+    planned = builder.progress(
+        (entry.name, arm.name, "policy", 3, 0)
+        for entry in one.workloads
+        for arm in one.arms
+    )
+    nothing = builder.Records().results(one, planned)
+    empty = make_analyses(nothing, make_bills(nothing), sweep_table(nothing.records))
+    arms = len(one.arms) * len(one.workloads)
+    assert len(empty.ranking) == arms
+    assert (empty.ranking["pass_hits"] == 0).all()
+    for field in dataclasses.fields(empty):
+        found = list(getattr(empty, field.name).columns)
+        settings = {"lr"}  # columns of settings are those that were swept
+        assert set(found) >= set(getattr(analyses, field.name).columns) - settings
