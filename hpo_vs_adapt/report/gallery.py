@@ -47,6 +47,10 @@ class Drawing:
         caption: How to read it, for everybody.
         finding: What it shows, in words, for those who cannot see it.
         svg: The figure.
+        topic: Part of the page that it belongs to: ``bills``, ``race``, ``budgets``,
+            ``break_even``, ``sensitivity``, ``controllers``, ``targets``, ``suite`` or
+            ``ledger``.
+        unit: Of its costs, where there is a twin in the other: ``cost`` or ``flops``.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Drawing:
     caption: str
     finding: str
     svg: str
+    topic: str = ""
+    unit: str = ""
 
 
 def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Drawing]:
@@ -109,6 +115,7 @@ def _bills(
         ),
         finding=finding.strip(),
         svg=svg_text(figure, f"bills-{slug}"),
+        topic="bills",
     )
 
 
@@ -133,6 +140,7 @@ def _race(
         ),
         finding=_crossings(entry, table),
         svg=svg_text(figure, f"race-{slug}"),
+        topic="race",
     )
 
 
@@ -156,6 +164,7 @@ def _training(
         ),
         finding=_crossings(entry, table),
         svg=svg_text(figure, f"training-{slug}"),
+        topic="race",
     )
 
 
@@ -184,6 +193,7 @@ def _rates(
         ),
         finding=_movements(table[table["quantity"] == "lr"]),
         svg=svg_text(figure, f"rates-{slug}"),
+        topic="controllers",
     )
 
 
@@ -227,6 +237,7 @@ def _sensitivity(
             + f". Diverged: {counted(failed, 'run')}."
         ),
         svg=svg_text(figure, f"sensitivity-{slug}"),
+        topic="sensitivity",
     )
 
 
