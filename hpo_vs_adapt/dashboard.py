@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -89,6 +90,8 @@ def open_dashboard(
             f"The dashboard needs the package {error.name!r}. Install it with: "
             "pip install 'hpo-vs-adapt[dashboard]'"
         ) from None
+    # Of importances of few trials, at each look at a study: no news in a terminal.
+    warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
     app = _Application(dashboard.wsgi(open_storage(url), artifacts), study)
     try:
         return make_server(HOST, port, app, _Server, _QuietHandler)
