@@ -24,7 +24,8 @@ from hpo_vs_adapt.metrics.costs.cost import (
 )
 from hpo_vs_adapt.metrics.costs.paired import PAIRED_COLUMNS, paired_ratios
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
-from hpo_vs_adapt.metrics.costs.passes import PASS_COLUMNS, arm_passes, full_plans
+from hpo_vs_adapt.metrics.costs.passes import PASS_COLUMNS, arm_passes
+from hpo_vs_adapt.metrics.costs.plans import full_plans
 from hpo_vs_adapt.metrics.costs.ranking import (
     RANKING_COLUMNS,
     bill_ranks,

@@ -12,7 +12,7 @@ from hpo_vs_adapt.results import Results
 __all__ = ["BILL_COLUMNS", "make_bills"]
 
 _COUNTS = ("trials", "hits", "failures", "passes", "pass_hits")
-_COSTS = ("bill", "full_plan", "cost_per_run")
+_COSTS = ("bill", "full_plan", "all_trials", "cost_per_run")
 
 BILL_COLUMNS = (
     "workload",

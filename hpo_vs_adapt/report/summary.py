@@ -94,24 +94,19 @@ def _arm(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         **{name: str(row[name]) for name in names},
         **{name: int(row[name]) for name in counts},
-        **{
-            name: {
-                "expected": _number(row[column]),
-                "low": _number(row[f"{column}_low"]),
-                "high": _number(row[f"{column}_high"]),
-            }
-            for name, column in _COSTS.items()
-        },
+        **{name: _estimate(row, column) for name, column in _COSTS.items()},
         "best_metric": _number(row["best_metric"]),
         "first_probability": _number(row["first_probability"]),
         "interval_note": row["interval_note"],
-        "ratio": {
-            "expected": _number(row["ratio"]),
-            "low": _number(row["ratio_low"]),
-            "high": _number(row["ratio_high"]),
-        },
+        "ratio": _estimate(row, "ratio"),
+        "bill_all_trials": _estimate(row, "all_trials"),
         **{name: _plain(row[name]) for name in _OF_RANKING},
     }
+
+
+def _estimate(row: dict[Any, Any], column: str) -> dict[str, float | None]:
+    ends = {"expected": "", "low": "_low", "high": "_high"}
+    return {name: _number(row[f"{column}{end}"]) for name, end in ends.items()}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from hpo_vs_adapt.metrics.costs.break_even_curves import (
     retraining_curves,
 )
 from hpo_vs_adapt.metrics.costs.paired import paired_ratios
-from hpo_vs_adapt.metrics.costs.passes import arm_passes, full_plans
+from hpo_vs_adapt.metrics.costs.passes import arm_passes
+from hpo_vs_adapt.metrics.costs.plans import full_plans
 from hpo_vs_adapt.metrics.costs.ranking import ranking
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
 from hpo_vs_adapt.metrics.sensitivity.importances import hyperparameter_importances
@@ -60,6 +61,7 @@ def few_chances(trials, curves):
 TABLES = {
     "passes": lambda trials, curves: arm_passes(trials),
     "full plans": lambda trials, curves: full_plans(trials),
+    "whole lists": lambda trials, curves: full_plans(trials, retrain=False),
     "bills": lambda trials, curves: arm_bills(trials, modes=MODES),
     "first": lambda trials, curves: first_probability(arm_passes(trials)),
     "ratios": lambda trials, curves: reference_ratios(trials, "a"),

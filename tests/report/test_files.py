@@ -101,7 +101,7 @@ def test_the_summary_has_the_names_of_schema_1(report, results):
             *("workload", "arm", "kind", "trials", "hits", "failures", "passes"),
             *("pass_hits", "bill", "bill_full_plan", "cost_per_run", "best_metric"),
             *("first_probability", "interval_note", "ratio"),
-            *("rank", "rank_low", "rank_high"),
+            *("bill_all_trials", "rank", "rank_low", "rank_high"),
             *("defaults_from", "defaults_trials", "space_from", "space_trials"),
         ]
         for cost in ("bill", "bill_full_plan", "cost_per_run"):

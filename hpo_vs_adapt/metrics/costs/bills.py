@@ -14,10 +14,10 @@ from hpo_vs_adapt.metrics.costs.cost import expected_running_time
 from hpo_vs_adapt.metrics.costs.passes import (
     arm_passes,
     pass_parts,
-    plan_parts,
     priced,
     role_rows,
 )
+from hpo_vs_adapt.metrics.costs.plans import list_parts, plan_parts
 from hpo_vs_adapt.metrics.uncertainty.intervals import (
     ert_interval,
     first_probability,
@@ -44,6 +44,9 @@ BILL_COLUMNS = (
     "full_plan",
     "full_plan_low",
     "full_plan_high",
+    "all_trials",
+    "all_trials_low",
+    "all_trials_high",
     "cost_per_run",
     "cost_per_run_low",
     "cost_per_run_high",
@@ -66,7 +69,8 @@ def arm_bills(
     """Return what each arm's policy costs on each workload, and how sure that is.
 
     - ``bill`` = spending of all passes / passes that end in a hit (`arm_passes`).
-    - ``full_plan`` = the same over executions of the full plan (`full_plans`).
+    - ``full_plan`` = the same over executions of the full plan (`full_plans`), which
+      end with a retrain of the winner; ``all_trials`` without that retrain.
     - ``cost_per_run`` = ERT of the winner's retrains (tuned), or of the arm's seeds.
     - Intervals: `ert_interval`. Retrains that share a record are one observation.
     - ``best_metric``: mean over seeds (arms without `tune`) or over streams of the best
@@ -99,6 +103,7 @@ def arm_bills(
     estimates = {
         "bill": passes,
         "full_plan": priced(plan_parts(policy, retrains), failure_price),
+        "all_trials": priced(list_parts(policy), failure_price),
         "cost_per_run": _runs(policy, retrains, failure_price),
     }
     bills = _arms(policy, progress)

@@ -6,17 +6,24 @@ import numpy as np
 import pandas as pd
 
 __all__ = [
+    "PARTS",
     "PASS_COLUMNS",
+    "STREAM",
     "arm_passes",
-    "full_plans",
+    "hits_apart",
     "pass_parts",
-    "plan_parts",
     "priced",
     "role_rows",
 ]
 
 PASS_COLUMNS = ("workload", "arm", "stream", "cost", "hit")
 """Columns of passes; costs in the unit of the trials."""
+
+STREAM = ["workload", "arm", "stream"]
+"""What tells streams apart."""
+
+PARTS = [*STREAM, "hit_cost", "miss_cost", "hit"]
+"""Columns of passes whose misses have no price yet."""
 
 _NEEDED = (
     *("workload", "arm", "kind", "by", "role", "stream", "number", "key"),
@@ -25,8 +32,6 @@ _NEEDED = (
 )
 
 _ORDER = ["workload", "arm", "stream", "number", "seed", "key"]
-_STREAM = ["workload", "arm", "stream"]
-_PARTS = [*_STREAM, "hit_cost", "miss_cost", "hit"]
 _BY = ("single", "random", "grid", "optuna", "portfolio")
 
 
@@ -68,36 +73,13 @@ def arm_passes(trials: pd.DataFrame, failure_price: float = 1.0) -> pd.DataFrame
     return priced(pass_parts(role_rows(trials, "policy")), failure_price)
 
 
-def full_plans(trials: pd.DataFrame, failure_price: float = 1.0) -> pd.DataFrame:
-    """Return the executions of every arm's full plan, in the columns of `arm_passes`.
-
-    For a tuned arm, random search too, a stream is one execution: every trial at its
-    full cost, and the first retrain (the lowest number) of the winner, which adds what
-    it spends until it hits; the execution hits if that retrain does. A stream without a
-    retrain is not finished and is left out, unless all its trials crashed: then there
-    is no winner, and it is a miss. For an arm without `tune` the plan is a training
-    with one seed after the other until one hits, so its executions are its passes.
-    Retrains are paired: streams with the same winner share one, and with it its luck.
-
-    Args:
-        trials: As in `arm_passes`; rows of roles ``policy`` and ``retrain`` count.
-        failure_price: As in `arm_passes`. A trial that hits runs to its end all the
-            same, at its full cost.
-
-    Raises:
-        ValueError: As in `arm_passes`.
-    """
-    parts = plan_parts(role_rows(trials, "policy"), role_rows(trials, "retrain"))
-    return priced(parts, failure_price)
-
-
 def priced(parts: pd.DataFrame, failure_price: float) -> pd.DataFrame:
     """Return passes, columns `PASS_COLUMNS`, from their parts.
 
     ``cost = hit_cost + failure_price * miss_cost``, so a bill is linear in the price.
 
     Args:
-        parts: As from `pass_parts` or `plan_parts`.
+        parts: As from `pass_parts`, `plan_parts` or `list_parts`.
         failure_price: As in `arm_passes`.
 
     Raises:
@@ -134,12 +116,12 @@ def pass_parts(policy: pd.DataFrame) -> pd.DataFrame:
         )
     alone = policy["by"].isin(["single", "random"])
     grid = policy["by"] == "grid"
-    hits_so_far = policy.groupby(_STREAM)["hit"].cumsum()
+    hits_so_far = policy.groupby(STREAM)["hit"].cumsum()
     counted = alone | grid | (hits_so_far - policy["hit"] == 0)
-    tries = _apart(policy[counted], "contribution").assign(
+    tries = hits_apart(policy[counted], "contribution").assign(
         trial=np.where(alone, np.arange(len(policy)), -1)[counted], grid=grid[counted]
     )
-    groups = tries.groupby([*_STREAM, "trial"], sort=True, as_index=False)
+    groups = tries.groupby([*STREAM, "trial"], sort=True, as_index=False)
     parts = groups.agg(
         hit_cost=("hit_cost", "sum"),
         miss_cost=("miss_cost", "sum"),
@@ -153,39 +135,7 @@ def pass_parts(policy: pd.DataFrame) -> pd.DataFrame:
         hit_cost=parts["hit_cost"] / np.maximum(hits, 1),
         miss_cost=parts["miss_cost"] / (hits + 1),
         hit=parts["hits"] > 0,
-    )[_PARTS]
-
-
-def plan_parts(policy: pd.DataFrame, retrains: pd.DataFrame) -> pd.DataFrame:
-    """Return the executions of `full_plans`, in the columns of `pass_parts`.
-
-    Args:
-        policy: As from `role_rows`.
-        retrains: As from `role_rows`.
-
-    Raises:
-        ValueError: If `by` is unknown.
-    """
-    single = policy["by"] == "single"
-    planned = _apart(policy[~single], "cost")
-    planned = planned.assign(crashed=planned["end"] == "crashed")
-    streams = planned.groupby(_STREAM, sort=True, as_index=False).agg(
-        hit_cost=("hit_cost", "sum"),
-        miss_cost=("miss_cost", "sum"),
-        crashed=("crashed", "all"),
-    )
-    again = _apart(retrains.drop_duplicates(_STREAM), "contribution")
-    again = again[_PARTS].rename(columns={"hit_cost": "met", "miss_cost": "missed"})
-    plans = streams.merge(again, on=_STREAM, how="left")
-    plans = plans[plans["hit"].notna() | plans["crashed"].astype(bool)]
-    plans = plans.assign(
-        hit_cost=plans["hit_cost"] + plans["met"].fillna(0.0),
-        miss_cost=plans["miss_cost"] + plans["missed"].fillna(0.0),
-        hit=plans["hit"].eq(True),
-    )[_PARTS]
-    parts = [part for part in (pass_parts(policy[single]), plans) if len(part)]
-    joined = pd.concat(parts) if parts else plans
-    return joined.sort_values(_STREAM, kind="stable", ignore_index=True)
+    )[PARTS]
 
 
 def role_rows(trials: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -228,7 +178,12 @@ def _check_costs(rows: pd.DataFrame, name: str, rule: str) -> None:
         )
 
 
-def _apart(trials: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """Return trials with `hit_cost` and `miss_cost`, one of which is its `cost`."""
+def hits_apart(trials: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """Return trials with `hit_cost` and `miss_cost`, one of which is the column `cost`.
+
+    Args:
+        trials: With the columns `hit` and `cost`.
+        cost: Name of a column.
+    """
     spent, hit = trials[cost], trials["hit"]
     return trials.assign(hit_cost=spent.where(hit, 0.0), miss_cost=spent.mask(hit, 0.0))

@@ -7,7 +7,6 @@ from hpo_vs_adapt.metrics import (
     arm_passes,
     expected_finite_list,
     expected_running_time,
-    full_plans,
 )
 from tests.metrics.builder import BUDGET, runs, shuffled, table, trial
 
@@ -105,46 +104,13 @@ def test_passes_do_not_depend_on_the_order_of_rows():
     )
     for seed in range(2):
         assert arm_passes(shuffled(trials, seed)).equals(arm_passes(trials))
-        assert full_plans(shuffled(trials, seed)).equals(full_plans(trials))
 
 
 def test_no_trials_are_no_passes():
-    for passes in (arm_passes(table()), full_plans(table())):
-        assert list(passes.columns) == ["workload", "arm", "stream", "cost", "hit"]
-        assert passes.empty
-        assert passes["hit"].dtype == bool
-
-
-def test_a_full_plan_runs_every_trial_to_its_end_and_the_winner_once_more():
-    policy = runs("a", None, 500, None, by="random")
-    retrains = runs("a", 700, 100, by="random", role="retrain")
-    plans = full_plans(table(*policy, *reversed(retrains)))
-    assert plans["cost"].tolist() == [3 * BUDGET + 700]
-    assert plans["hit"].tolist() == [True]
-
-
-@pytest.mark.parametrize("by", ["grid", "random", "optuna"])
-def test_a_full_plan_hits_only_if_the_retrained_winner_does(by):
-    policy = runs("a", None, 500, by=by)
-    plans = full_plans(table(*policy, trial("a", 2, by=by, role="retrain")))
-    assert plans["cost"].tolist() == [3 * BUDGET]
-    assert plans["hit"].tolist() == [False]
-
-
-def test_a_stream_without_a_retrain_is_no_plan_unless_all_of_it_crashed():
-    crash = {"end": "crashed", "failed": True, "by": "grid", "cost": 5.0}
-    waiting = runs("a", None, 500, by="grid", stream=0)
-    crashed = runs("a", None, None, **crash, stream=1)
-    diverged = runs("a", None, None, **(crash | {"end": "diverged"}), stream=2)
-    plans = full_plans(table(*waiting, *crashed, *diverged))
-    assert plans["stream"].tolist() == [1]
-    assert plans["cost"].tolist() == [10]
-    assert plans["hit"].tolist() == [False]
-
-
-def test_the_full_plan_of_an_arm_that_is_not_tuned_is_its_passes():
-    trials = table(*runs("a", 400, None, 250))
-    assert full_plans(trials).equals(arm_passes(trials))
+    passes = arm_passes(table())
+    assert list(passes.columns) == ["workload", "arm", "stream", "cost", "hit"]
+    assert passes.empty
+    assert passes["hit"].dtype == bool
 
 
 def test_passes_refuse_a_table_that_they_cannot_read():
@@ -156,7 +122,7 @@ def test_passes_refuse_a_table_that_they_cannot_read():
         with pytest.raises(ValueError, match="`cost_to_target` must be finite"):
             arm_passes(table(trial(hit=True, cost_to_target=wrong)))
         with pytest.raises(ValueError, match="`cost` must be finite"):
-            full_plans(table(trial(cost=wrong)))
+            arm_passes(table(trial(cost=wrong)))
 
 
 def priced_pass(by, costs, hits, price):
@@ -198,18 +164,7 @@ def test_a_miss_is_charged_its_price_and_a_hit_its_crossing(by):
     assert passes["cost"].tolist() == [400, 0.25 * BUDGET]
 
 
-def test_a_full_plan_charges_misses_and_a_missing_retrain_their_price():
-    policy = runs("a", None, 500, None, by="grid")
-    missed = trial("a", 3, by="grid", role="retrain")
-    met = trial("a", 3, 700, by="grid", role="retrain")
-    half = full_plans(table(*policy, missed), failure_price=0.5)
-    assert half["cost"].tolist() == [BUDGET + 0.5 * 3 * BUDGET]
-    free = full_plans(table(*policy, met), failure_price=0)
-    assert free["cost"].tolist() == [BUDGET + 700]
-
-
 @pytest.mark.parametrize("price", [-0.1, 1.1, math.nan, math.inf])
 def test_a_price_out_of_range_is_refused(price):
-    for passes in (arm_passes, full_plans):
-        with pytest.raises(ValueError, match="`failure_price` must be from 0 to 1"):
-            passes(table(trial()), price)
+    with pytest.raises(ValueError, match="`failure_price` must be from 0 to 1"):
+        arm_passes(table(trial()), price)
