@@ -1,16 +1,17 @@
-"""Tables of curves: races, single trainings, and what the rules did over time."""
+"""Tables of curves: races and single trainings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.report.controllers import make_rates
 from hpo_vs_adapt.report.rows import rows_of
+from hpo_vs_adapt.report.runs import curves_by_key, cut_curve, winning_runs
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
@@ -19,7 +20,7 @@ __all__ = ["make_race", "make_rates", "make_training"]
 Array = NDArray[np.float64]
 
 _POINTS = 240  # of a band; a curve with fewer evaluations is kept exactly
-_LOGGED = ["step", "cost", "validation_metric", "lr", "momentum"]
+_LOGGED = ["cost", "validation_metric"]
 _BAND = ["median", "low", "high"]
 
 
@@ -52,7 +53,7 @@ def make_race(results: Results) -> pd.DataFrame:
         the paths; a path that has ended keeps its last value.
     """
     policy = results.records[results.records["role"] == "policy"]
-    curves = _curves(results)
+    curves = curves_by_key(results, _LOGGED)
 
     def paths(entry: WorkloadEntry, rows: pd.DataFrame) -> Iterator[_Path]:
         worst = _worst(results, entry)
@@ -73,47 +74,18 @@ def make_training(results: Results) -> pd.DataFrame:
         Columns `workload, arm, cost, median, low, high, paths`; a run that diverged
         counts from there on with the worst value there is.
     """
-    curves = _curves(results)
+    curves = curves_by_key(results, _LOGGED)
 
     def paths(entry: WorkloadEntry, rows: pd.DataFrame) -> Iterator[_Path]:
         worst = _worst(results, entry)
         for row in rows_of(rows):
-            curve = _cut(curves(row.key), row.cost)
+            curve = cut_curve(curves(row.key), row.cost)
             if len(curve):
                 value = curve["validation_metric"].to_numpy(float)
                 known = np.where(np.isfinite(value), value, worst)
                 yield _Path(curve["cost"].to_numpy(float), known)
 
-    return _banded(results, _winners(results), paths)
-
-
-def make_rates(results: Results) -> pd.DataFrame:
-    """Return learning rate and momentum of the adaptive arms over their steps.
-
-    Returns:
-        Columns `workload, arm, quantity, step, median, low, high, paths`, `quantity`
-        being `lr` or `momentum`; values that are not finite are left out.
-    """
-    records = results.records
-    rows = records[(records["role"] == "policy") & (records["kind"] == "adaptive")]
-    curves = _curves(results)
-    tables = []
-    for (workload, arm), trials in rows.groupby(["workload", "arm"], sort=False):
-        parts = [_cut(curves(row.key), row.cost) for row in rows_of(trials)]
-        logged = pd.concat(parts) if parts else pd.DataFrame()
-        for quantity in ("lr", "momentum"):
-            band = _rate_band(logged, quantity)
-            band = band.assign(workload=str(workload), arm=str(arm))
-            tables.append(band.assign(quantity=quantity))
-    columns = ["workload", "arm", "quantity", "step", *_BAND, "paths"]
-    return _concat(tables, columns)
-
-
-def _rate_band(curves: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    finite = curves[np.isfinite(curves[quantity].to_numpy(float))]
-    by_step = finite.groupby("step")[quantity]
-    band = by_step.agg(["median", "min", "max", "count"]).reset_index()
-    return band.rename(columns={"min": "low", "max": "high", "count": "paths"})
+    return _banded(results, winning_runs(results), paths)
 
 
 def _banded(
@@ -166,7 +138,7 @@ def _policy_path(
     values: list[Array] = []
     spent = 0.0
     for row in rows_of(trials):
-        curve = _cut(curves(row.key), row.cost)
+        curve = cut_curve(curves(row.key), row.cost)
         costs += [spent + curve["cost"].to_numpy(float), np.array([spent + row.cost])]
         values += [curve["validation_metric"].to_numpy(float), np.array([np.nan])]
         spent += row.cost
@@ -175,25 +147,6 @@ def _policy_path(
     value = np.where(np.isfinite(value), value, worst)
     best = np.maximum if entry.metric.mode == "max" else np.minimum
     return _Path(np.concatenate(costs), best.accumulate(value))
-
-
-def _winners(results: Results) -> pd.DataFrame:
-    """Return the trials that stand for one training of each arm."""
-    records = results.records
-    single = records[(records["role"] == "policy") & (records["by"] == "single")]
-    retrained = records[records["role"] == "retrain"]
-    parts = [single, retrained]
-    known = set(zip(retrained["workload"], retrained["arm"], strict=True))
-    tuned = records[(records["role"] == "policy") & (records["by"] != "single")]
-    modes = {entry.name: entry.metric.mode for entry in results.study.workloads}
-    for (workload, arm, _), trials in tuned.groupby(["workload", "arm", "stream"]):
-        if (workload, arm) not in known:
-            ascending = modes[str(workload)] == "min"
-            order = ["best_metric", "number"]
-            ranked = trials.sort_values(order, ascending=[ascending, True])
-            parts.append(ranked.head(1))
-    # Streams with the same winner share its retrainings.
-    return pd.concat(parts).drop_duplicates(["workload", "arm", "key"])
 
 
 def _worst(results: Results, entry: WorkloadEntry) -> float:
@@ -212,24 +165,6 @@ def _worst(results: Results, entry: WorkloadEntry) -> float:
     if not len(start):
         return 0.0
     return float(start.min() if entry.metric.mode == "max" else start.max())
-
-
-def _curves(results: Results) -> Callable[[str], pd.DataFrame]:
-    """Return a look-up of curves by record key."""
-    # A column that some rules log and others do not may have come in as objects.
-    logged = results.curves[_LOGGED].astype(float)
-    places = results.curves.groupby("key", sort=False).indices
-
-    @cache
-    def curve(key: str) -> pd.DataFrame:
-        return logged.iloc[places.get(key, [])]
-
-    return curve
-
-
-def _cut(curve: pd.DataFrame, cost: float) -> pd.DataFrame:
-    """Leave off what a shared record ran beyond its trial's end."""
-    return curve[curve["cost"] <= cost * (1 + 1e-12)]
 
 
 def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

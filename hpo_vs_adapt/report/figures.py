@@ -1,4 +1,9 @@
-"""Drawings: each takes a finished table and the axes to draw on."""
+"""What all drawings share: the house style, lines with bands, the target.
+
+A drawing is a function of a finished table, the axes to draw on, and the looks of arms.
+Arms of the table that have no look are drawn in grey, without a name: so a figure stays
+readable with a hundred arms.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +12,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.collections import LineCollection
 
 from hpo_vs_adapt.report.looks import GRID, INK, MUTED, PAPER, Look
-from hpo_vs_adapt.report.marks import mark_row
-from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.scales import (
-    limit_costs,
-    say_nothing_yet,
-    scale_rates,
-    tick_costs,
-    tick_powers,
-)
-from hpo_vs_adapt.report.wording import amount
 
 __all__ = [
-    "draw_band",
-    "draw_bills",
-    "draw_rates",
-    "draw_shares",
-    "draw_sweep",
+    "draw_lines",
+    "draw_points",
     "draw_target",
     "house_style",
+    "mark_place",
 ]
-
-_BAND = ("median", "low", "high")
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9.5,
@@ -61,6 +51,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
+    "hatch.linewidth": 0.8,
     "legend.frameon": False,
     "text.parse_math": False,  # a "$" in a name is a dollar
 }
@@ -73,182 +64,44 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> None:
-    """Draw what each arm costs until the target is met, the cheapest on top.
-
-    A filled marker with its interval is the bill, a hollow one the full plan, a tick
-    the cost of one run. An arm that never met the target stands at the right edge.
-
-    Args:
-        table: Rows of one workload, columns `bills.BILL_COLUMNS`.
-        axes: To draw on.
-        looks: Of every arm.
-    """
-    table = table.sort_values("bill", kind="stable", na_position="last")
-    table = table.reset_index(drop=True)
-    limit_costs(table, axes)
-    for place, row in enumerate(rows_of(table)):
-        mark_row(axes, place, looks[row.arm], row)
-    met = table[np.isfinite(table["bill"].to_numpy(float))]
-    if len(met):
-        sns.scatterplot(
-            met.assign(place=met.index),
-            x="bill",
-            y="place",
-            hue="arm",
-            style="arm",
-            palette={arm: look.colour for arm, look in looks.items()},
-            markers={arm: look.marker for arm, look in looks.items()},
-            s=58,
-            edgecolor=PAPER,
-            linewidth=0.8,
-            zorder=3,
-            clip_on=False,
-            legend=False,
-            ax=axes,
-        )
-    axes.set_yticks(range(len(table)), [looks[arm].label for arm in table["arm"]])
-    axes.set_ylim(len(table) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    axes.text(1.03, 1.0, "hits", transform=axes.transAxes, color=MUTED, va="bottom")
-    axes.set(xlabel="sample gradients until the target is met", ylabel="")
-
-
-def draw_band(
-    table: pd.DataFrame,
-    axes: Axes,
-    looks: Mapping[str, Look],
-    steps: bool = True,
-) -> None:
-    """Draw median and range of each arm against spending, on a log axis.
-
-    Args:
-        table: Rows of one workload, columns `arm, cost, median, low, high`.
-        axes: To draw on.
-        looks: Of every arm.
-        steps: Whether a value holds until the next; else points are joined.
-    """
-    table = table[table["cost"] > 0]
-    if table.empty:
-        say_nothing_yet(axes)
-        return
-    _draw_lines(table, axes, looks, x="cost", steps=steps)
-    axes.set_xscale("log")
-    axes.set_xlim(table["cost"].min() / 1.1, table["cost"].max() * 1.15)
-    tick_costs(axes)
-
-
-def draw_target(axes: Axes, target: float, text: str) -> None:
-    """Draw the target as a line across, its text at the left end."""
-    axes.axhline(target, color=INK, lw=1, ls=(0, (2, 2)), zorder=1.5)
-    axes.annotate(
-        text,
-        (0, target),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(3, 2),
-        textcoords="offset points",
-        color=INK,
-        fontsize=8.5,
-    )
-
-
-def draw_rates(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> None:
-    """Draw one quantity of the adaptive arms over their steps.
-
-    Args:
-        table: Rows of one workload and quantity: `arm, step, median, low, high`.
-        axes: To draw on.
-        looks: Of every arm.
-    """
-    rate = (table["quantity"] == "lr").all()
-    if rate:
-        table = table[table["median"] > 0]
-    if table.empty:
-        say_nothing_yet(axes)
-        return
-    _draw_lines(table, axes, looks, x="step", steps=False)
-    if rate:
-        axes.set_yscale("log")
-        tick_powers(axes, table["low"].clip(lower=table["median"].min()), table["high"])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
-    axes.margins(x=0.02)
-
-
-def draw_sweep(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> None:
-    """Draw the metric over initial learning rates, mean and range over seeds.
-
-    A cross at the lower edge marks rates at which a seed diverged.
-
-    Args:
-        table: Rows of one workload and batch size, see `metrics.sweep_table`.
-        axes: To draw on.
-        looks: Of every arm.
-    """
-    columns = {"metric_mean": "median", "metric_low": "low", "metric_high": "high"}
-    known = table.rename(columns=columns).dropna(subset=["median"])
-    if known.empty:
-        say_nothing_yet(axes)
-    else:
-        _draw_lines(known, axes, looks, x="lr", steps=False, every_point=True)
-    arms = [arm for arm in looks if arm in set(table["arm"])]
-    for level, arm in enumerate(arms):
-        failed = table[(table["arm"] == arm) & (table["failures"] > 0)]
-        axes.plot(
-            failed["lr"],
-            np.full(len(failed), 0.03 + 0.045 * level),
-            transform=axes.get_xaxis_transform(),
-            ls="",
-            marker="x",
-            ms=4,
-            mew=1.3,
-            color=looks[arm].colour,
-        )
-    scale_rates(axes, table)
-
-
-def draw_shares(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> None:
-    """Draw the share of seeds that met the target over initial learning rates.
-
-    Args:
-        table: Rows of one workload and batch size, see `metrics.sweep_table`.
-        axes: To draw on.
-        looks: Of every arm.
-    """
-    shares = table.assign(**dict.fromkeys(_BAND, table["hit_share"]))
-    _draw_lines(shares, axes, looks, x="lr", steps=False, every_point=True)
-    scale_rates(axes, table)
-    axes.set_ylim(-0.06, 1.06)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-
-
-def _draw_lines(
+def draw_lines(
     table: pd.DataFrame,
     axes: Axes,
     looks: Mapping[str, Look],
     x: str,
-    steps: bool,
+    y: str = "median",
+    steps: bool = False,
     every_point: bool = False,
 ) -> None:
-    """Draw a line and a band for each arm, and for each `line` of an arm."""
+    """Draw a line for each arm, and a band where the table has `low` and `high`.
+
+    Args:
+        table: Columns `arm`, `x` and `y`; `line` where an arm has several. Rows without
+            a finite `y` are left out.
+        axes: To draw on.
+        looks: Of the arms that are shown by name.
+        x: Column along the axis.
+        y: Column of the line.
+        steps: Whether a value holds until the next; else points are joined.
+        every_point: Whether every point has a marker.
+    """
+    table = table[table[y].astype(float).abs() < float("inf")]
     table = table if "line" in table else table.assign(line=0)
+    named = table["arm"].isin(looks)
+    _draw_others(table[~named], axes, x, y, steps)
+    table = table[named]
+    if table.empty:
+        return
     arms = [arm for arm in looks if arm in set(table["arm"])]
-    for (arm, _), rows in table.groupby(["arm", "line"]):
-        axes.fill_between(
-            rows[x].to_numpy(float),
-            rows["low"].to_numpy(float),
-            rows["high"].to_numpy(float),
-            step="post" if steps else None,
-            color=looks[str(arm)].colour,
-            alpha=0.15,
-            lw=0,
-        )
+    if "low" in table:
+        _draw_bands(table, axes, looks, x, steps)
     extra: dict[str, Any] = {"drawstyle": "steps-post"} if steps else {}
     if not every_point:
         extra["markevery"] = (0.08, 0.2)
     sns.lineplot(
         table,
         x=x,
-        y="median",
+        y=y,
         hue="arm",
         style="arm",
         units="line",
@@ -265,3 +118,105 @@ def _draw_lines(
         **extra,
     )
     axes.set(xlabel="", ylabel="")
+
+
+def draw_points(
+    table: pd.DataFrame,
+    axes: Axes,
+    looks: Mapping[str, Look],
+    x: str,
+    y: str,
+    size: float = 58,
+    **changes: Any,
+) -> None:
+    """Draw a marker for each row, in the look of its arm.
+
+    Args:
+        table: Columns `arm`, `x` and `y`, all finite; every arm has a look.
+        axes: To draw on.
+        looks: Of every arm.
+        x: Column along the axis.
+        y: Column of the other axis.
+        size: Area of a marker in square points.
+        changes: To how a marker is drawn.
+    """
+    if table.empty:
+        return
+    given: dict[str, Any] = {"edgecolor": PAPER, "linewidth": 0.8, "zorder": 3}
+    sns.scatterplot(
+        table,
+        x=x,
+        y=y,
+        hue="arm",
+        style="arm",
+        palette={arm: look.colour for arm, look in looks.items()},
+        markers={arm: look.marker for arm, look in looks.items()},
+        s=size,
+        legend=False,
+        ax=axes,
+        **(given | changes),
+    )
+    axes.set(xlabel="", ylabel="")
+
+
+def draw_target(axes: Axes, target: float, text: str) -> None:
+    """Draw the target as a line across, its text at the left end."""
+    axes.axhline(target, color=INK, lw=1, ls=(0, (2, 2)), zorder=1.5)
+    axes.annotate(
+        text,
+        (0, target),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(3, 2),
+        textcoords="offset points",
+        color=INK,
+        fontsize=8.5,
+    )
+
+
+def mark_place(axes: Axes, place: float, text: str) -> None:
+    """Draw a place on the horizontal axis as a line upwards, its text at the top."""
+    axes.axvline(place, color=INK, lw=1, ls=(0, (2, 2)), zorder=1.5)
+    shown = axes.get_xaxis_transform().transform((place, 0))
+    right = axes.transAxes.inverted().transform(shown)[0] < 0.5
+    axes.annotate(
+        text,
+        (place, 1),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3 if right else -3, -2),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="top",
+        color=INK,
+        fontsize=8.5,
+    )
+
+
+def _draw_bands(
+    table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look], x: str, steps: bool
+) -> None:
+    for (arm, _), rows in table.groupby(["arm", "line"]):
+        axes.fill_between(
+            rows[x].to_numpy(float),
+            rows["low"].to_numpy(float),
+            rows["high"].to_numpy(float),
+            step="post" if steps else None,
+            color=looks[str(arm)].colour,
+            alpha=0.15,
+            lw=0,
+        )
+
+
+def _draw_others(table: pd.DataFrame, axes: Axes, x: str, y: str, steps: bool) -> None:
+    """Draw the lines of arms without a look, as one collection: they may be many."""
+    lines = []
+    for _, rows in table.groupby(["arm", "line"]):
+        points = rows[[x, y]].to_numpy(float)
+        if steps and len(points) > 1:
+            corners = points.repeat(2, axis=0)
+            points = corners[1:]
+            points[:, 1] = corners[:-1, 1]
+        lines.append(points)
+    if lines:
+        grey = LineCollection(lines, colors=MUTED, linewidths=0.8, alpha=0.3, zorder=1)
+        axes.add_collection(grey)
+        axes.autoscale_view()

@@ -29,6 +29,7 @@ contrast of 3:1 on white, and lightened until it has on the dark page."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h")  # 9 and 8 share no factor
 _DASHES = ("", (4, 1.5), (1, 1), (4, 1.2, 1, 1.2), (6, 2))
+_HATCHES = ("", "///", "...", "xxx", "---")  # an area's counterparts of the dashes
 
 THEME = {
     INK: "--ink",
@@ -50,6 +51,7 @@ class Look:
         variable: Name of the page's variable for the colour.
         marker: Of matplotlib.
         dash: Of seaborn: lengths in line widths, empty for a solid line.
+        hatch: Of matplotlib, for areas, empty for a plain one.
     """
 
     label: str
@@ -57,6 +59,7 @@ class Look:
     variable: str
     marker: str
     dash: str | tuple[float, ...]
+    hatch: str = ""
 
 
 def looks_of(arms: Sequence[str]) -> dict[str, Look]:
@@ -71,5 +74,6 @@ def looks_of(arms: Sequence[str]) -> dict[str, Look]:
             variable=f"--arm-{i % len(ARM_COLOURS)}",
             marker=_MARKERS[i % len(_MARKERS)],
             dash=_DASHES[i // len(ARM_COLOURS) % len(_DASHES)],
+            hatch=_HATCHES[i // len(ARM_COLOURS) % len(_HATCHES)],
         )
     return looks

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from hpo_vs_adapt.report.looks import MUTED, Look
-from hpo_vs_adapt.report.wording import amount, rate
+from hpo_vs_adapt.report.looks import MUTED, PAPER, Look
+from hpo_vs_adapt.report.wording import amount, counted, rate
 
 __all__ = [
     "add_legend",
     "limit_costs",
     "say_nothing_yet",
+    "scale_costs",
     "scale_rates",
     "tick_costs",
     "tick_powers",
+    "tick_steps",
 ]
 
 
@@ -42,14 +46,24 @@ def limit_costs(table: pd.DataFrame, axes: Axes) -> None:
     tick_costs(axes)
 
 
-def tick_costs(axes: Axes) -> None:
+def scale_costs(axes: Axes, costs: pd.Series[float]) -> None:
+    """Set a vertical log axis that holds these costs, of the points of lines."""
+    known = costs[np.isfinite(costs) & (costs > 0)]
+    axes.set_yscale("log")
+    if len(known):
+        axes.set_ylim(known.min() / 1.35, known.max() * 1.35)
+        tick_costs(axes, "y")
+
+
+def tick_costs(axes: Axes, which: Literal["x", "y"] = "x") -> None:
     """Put ticks of the form 20 k on a log axis of costs, as many as are readable."""
-    low, high = axes.get_xlim()
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    axis = axes.xaxis if which == "x" else axes.yaxis
     decades = np.log10(high / low)
     subs = (1.0,) if decades > 3.2 else (1.0, 3.0) if decades > 1.3 else (1.0, 2.0, 5.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def scale_rates(axes: Axes, table: pd.DataFrame) -> None:
@@ -75,6 +89,13 @@ def tick_powers(axes: Axes, low: pd.Series[float], high: pd.Series[float]) -> No
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def tick_steps(axes: Axes) -> None:
+    """Put ticks of the form 2 k on an axis of optimizer steps."""
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    axes.margins(x=0.02)
+
+
 def say_nothing_yet(axes: Axes) -> None:
     """Say on an empty drawing that there is nothing to draw."""
     axes.text(
@@ -88,24 +109,37 @@ def say_nothing_yet(axes: Axes) -> None:
     axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
 
 
-def add_legend(figure: Figure, looks: Mapping[str, Look], arms: list[str]) -> None:
-    """Put the arms' names above the drawing, in as many columns as they fit into."""
+def add_legend(
+    figure: Figure,
+    looks: Mapping[str, Look],
+    arms: list[str],
+    filled: bool = False,
+) -> None:
+    """Put the arms' names above the drawing, in as many columns as they fit into.
+
+    Args:
+        figure: It grows by what the names need.
+        looks: Of the arms that are shown by name.
+        arms: Those of the drawing; the ones without a look are counted.
+        filled: Whether they are areas; else lines.
+    """
     shown = [looks[arm] for arm in looks if arm in arms]
+    others = len(set(arms) - set(looks))
     if not shown:
         return
-    longest = max(len(look.label) for look in shown)
-    handles = [
-        Line2D(
-            [], [], color=look.colour, marker=look.marker, dashes=look.dash or (1, 0)
-        )
-        for look in shown
-    ]
-    columns = max(1, min(len(shown), 80 // (longest + 7)))
-    rows = -(-len(shown) // columns)
+    handles: list[Any] = [_handle(look, filled) for look in shown]
+    labels = [look.label for look in shown]
+    if others:
+        grey: dict[str, Any] = {"color": MUTED, "alpha": 0.4}
+        handles.append(Patch(**grey) if filled else Line2D([], [], lw=0.8, **grey))
+        labels.append(counted(others, "other arm"))
+    longest = max(map(len, labels))
+    columns = max(1, min(len(labels), 80 // (longest + 7)))
+    rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 0.19 * rows)
     figure.legend(
         handles,
-        [look.label for look in shown],
+        labels,
         loc="outside upper left",
         ncols=columns,
         handlelength=2.4,
@@ -113,3 +147,10 @@ def add_legend(figure: Figure, looks: Mapping[str, Look], arms: list[str]) -> No
         labelspacing=0.25,
         borderaxespad=0,
     )
+
+
+def _handle(look: Look, filled: bool) -> Patch | Line2D:
+    if filled:
+        return Patch(facecolor=look.colour, edgecolor=PAPER, hatch=look.hatch)
+    dashes: Any = look.dash or (1, 0)
+    return Line2D([], [], color=look.colour, marker=look.marker, dashes=dashes)

@@ -1,0 +1,61 @@
+"""Which figures a report has: axes, titles, captions and text alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hpo_vs_adapt.report.analyses import Analyses
+from hpo_vs_adapt.report.figures import house_style
+from hpo_vs_adapt.report.gallery.bills import draw_all_bills
+from hpo_vs_adapt.report.gallery.break_even import draw_break_even
+from hpo_vs_adapt.report.gallery.budgets import draw_budgets
+from hpo_vs_adapt.report.gallery.controllers import draw_controllers
+from hpo_vs_adapt.report.gallery.ledger import draw_spending
+from hpo_vs_adapt.report.gallery.race import draw_races
+from hpo_vs_adapt.report.gallery.scene import Drawing, Scene, make_scene
+from hpo_vs_adapt.report.gallery.sensitivity import draw_sensitivity
+from hpo_vs_adapt.report.gallery.suite import draw_suite
+from hpo_vs_adapt.report.gallery.targets import draw_targets
+from hpo_vs_adapt.report.gallery.tuned import draw_tuned
+from hpo_vs_adapt.report.svg import quiet_glyphs
+from hpo_vs_adapt.report.tables import Tables
+from hpo_vs_adapt.report.wording import slugs
+from hpo_vs_adapt.study import Study
+
+__all__ = ["Drawing", "make_drawings"]
+
+_TOPICS = (
+    draw_all_bills,
+    draw_races,
+    draw_budgets,
+    draw_break_even,
+    draw_sensitivity,
+    draw_tuned,
+    draw_controllers,
+    draw_targets,
+    draw_spending,
+)
+
+
+def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Drawing]:
+    """Return the figures of a study, workload by workload, in reading order.
+
+    Figures over all workloads come last. What there are no numbers for is left out.
+
+    Args:
+        study: What was compared.
+        tables: From `make_tables`.
+        analyses: From `make_analyses`.
+    """
+    names = slugs(entry.name for entry in study.workloads)
+    with house_style(), quiet_glyphs():
+        drawings: list[Drawing] = []
+        for entry in study.workloads:
+            scene = make_scene(study, entry, names[entry.name], tables, analyses)
+            drawings += _of_workload(scene)
+        return [*drawings, *draw_suite(study, analyses)]
+
+
+def _of_workload(scene: Scene) -> Iterator[Drawing]:
+    for topic in _TOPICS:
+        yield from topic(scene)

@@ -1,0 +1,109 @@
+"""The figure of when tuning pays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from hpo_vs_adapt.report.break_even_figures import (
+    draw_failure_prices,
+    draw_retrainings,
+    draw_workers,
+)
+from hpo_vs_adapt.report.figures import mark_place
+from hpo_vs_adapt.report.gallery.scene import Drawing, Scene, add_names, make_figure
+from hpo_vs_adapt.report.rows import rows_of
+from hpo_vs_adapt.report.wording import counted, ratio
+
+__all__ = ["draw_break_even"]
+
+
+def draw_break_even(scene: Scene) -> Iterator[Drawing]:
+    """Draw totals over further trainings, the price of failures, and workers."""
+    totals = scene.of(scene.analyses.retrainings)
+    prices = scene.of(scene.analyses.failure_prices)
+    workers = scene.of(scene.analyses.by_workers)
+    if not np.isfinite(prices["bill"].to_numpy(float)).any():
+        return
+    figure = make_figure(6.9)
+    panels = figure.subplots(3, 1)
+    looks = scene.named(prices[np.isfinite(prices["bill"].to_numpy(float))])
+    draw_retrainings(totals, panels[0], looks)
+    draw_failure_prices(prices, panels[1], looks)
+    draw_workers(workers, panels[2], looks)
+    for axes, label in zip(
+        panels,
+        ("spent in all", "bill", "latency"),
+        strict=True,
+    ):
+        axes.set_ylabel(f"{label}, sample gradients")
+    rival = _rivals(scene)
+    if rival is not None:
+        _mark(panels[0], rival.runs, "pays after {}")
+        _mark(panels[1], rival.crossing_price, "bills cross at {}")
+        _mark(panels[2], rival.workers, "quicker from {}")
+    add_names(figure, looks, prices)
+    marked = (
+        f" Dotted: where {rival.tuned}, the tuned arm with the least bill, and"
+        f" {rival.other}, the one without tuning, change places."
+        if rival is not None
+        else ""
+    )
+    caption = (
+        "Top: the bill plus further trainings with what was found; a flatter line is a"
+        " cheaper training. Middle: the bill if a run that misses could be stopped"
+        " after that share of its cost. Bottom: how long it takes until the target is"
+        " met with so many workers, which a search shares out. Axes of costs are"
+        " logarithmic." + marked
+    )
+    words = ("When tuning pays", caption, _say(scene))
+    yield scene.drawing(figure, "break-even", "break_even", "break_even", words)
+
+
+def _rivals(scene: Scene) -> Any:
+    """Return the pair of the cheapest tuned arm and the cheapest other, if it is."""
+    table = scene.of(scene.analyses.break_even)
+    places = {arm: place for place, arm in enumerate(_cheapest(scene))}
+    known = table[table["tuned"].isin(places) & table["other"].isin(places)]
+    if known.empty:
+        return None
+    rank = known["tuned"].map(places) * len(places) + known["other"].map(places)
+    return next(rows_of(known.loc[[rank.idxmin()]]))
+
+
+def _cheapest(scene: Scene) -> list[str]:
+    bills = scene.of(scene.tables.bills)
+    met: pd.DataFrame = bills[np.isfinite(bills["bill"].to_numpy(float))]
+    return list(met.sort_values("bill", kind="stable")["arm"])
+
+
+def _mark(axes: Axes, place: float, text: str) -> None:
+    low, high = sorted(axes.get_xlim())
+    if low < place < high:
+        mark_place(axes, place, text.format(ratio(place)))
+
+
+def _say(scene: Scene) -> str:
+    rival = _rivals(scene)
+    if rival is None:
+        return "No tuned arm and no other have both met the target."
+    pair = f"{rival.tuned} against {rival.other}: tuning "
+    if math.isnan(rival.runs):
+        after = "has no known cost of a further training"
+    elif math.isinf(rival.runs):
+        after = "never pays, as its trainings are not the cheaper ones"
+    elif rival.runs <= 0:
+        after = "pays from the start"
+    else:
+        after = f"pays after {counted(math.ceil(rival.runs), 'further training')}"
+    quicker = (
+        f" It is the quicker one from {counted(int(rival.workers), 'worker')} on."
+        if math.isfinite(rival.workers)
+        else " It is the slower one with any number of workers up to 32."
+    )
+    return f"{pair}{after}.{quicker}"

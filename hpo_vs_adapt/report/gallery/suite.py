@@ -1,0 +1,106 @@
+"""The figures over all workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hpo_vs_adapt.report.analyses import Analyses
+from hpo_vs_adapt.report.gallery.bills import bills_height
+from hpo_vs_adapt.report.gallery.scene import Drawing, add_names, make_figure, some
+from hpo_vs_adapt.report.looks import Look, looks_of
+from hpo_vs_adapt.report.suite_figures import draw_plane, draw_profiles, draw_scores
+from hpo_vs_adapt.report.svg import svg_text
+from hpo_vs_adapt.report.wording import probability
+from hpo_vs_adapt.study import Study
+
+__all__ = ["draw_suite"]
+
+_NAMED = 8
+
+
+def draw_suite(study: Study, analyses: Analyses) -> Iterator[Drawing]:
+    """Draw profiles, scores and the plane of sensitivity of a study of workloads."""
+    looks = looks_of([arm.name for arm in study.arms])
+    across = analyses.across_workloads
+    if len(study.workloads) > 1 and across["solved"].any():
+        yield _profiles(analyses, looks)
+        yield _scores(across, looks)
+    plane = analyses.sensitivity_plane
+    if np.isfinite(plane["phi"].to_numpy(float)).any():
+        yield _plane(plane, looks)
+
+
+def _profiles(analyses: Analyses, looks: Mapping[str, Look]) -> Drawing:
+    table = analyses.budget_profiles
+    first = list(analyses.across_workloads["arm"].head(_NAMED))
+    named = {arm: look for arm, look in looks.items() if arm in first}
+    figure = make_figure(2.9)
+    axes = figure.subplots()
+    draw_profiles(table, axes, named)
+    add_names(figure, named, table)
+    last = table.groupby("arm")["share"].last().reindex(first)
+    said = (f"{arm} {probability(share)}" for arm, share in last.items())
+    words = (
+        "How many workloads are solved for so much",
+        "A workload is solved for so much if the arm's bill there, tuning counted, is"
+        " at most that many ordinary trainings. A line does not depend on who else"
+        " competes.",
+        f"Share of workloads solved for {table['alpha'].max():g} trainings or less:"
+        f" {some(said)}.",
+    )
+    return _drawing(figure, "profiles", "budget_profiles", words)
+
+
+def _scores(table: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing:
+    figure = make_figure(bills_height(len(table)))
+    draw_scores(table, figure.subplots(), looks)
+    said = (
+        f"{arm} {probability(score)}"
+        for arm, score in zip(table["arm"], table["score"], strict=True)
+    )
+    words = (
+        "How close arms come to the cheapest, over workloads",
+        "1: the least bill on every workload; 0: nowhere within a factor of four of it,"
+        " or never met the target. Bar: least and greatest score if one of the other"
+        " arms had not competed. It describes these workloads, and ranks no arm on"
+        " others.",
+        f"Scores: {some(said)}.",
+    )
+    return _drawing(figure, "scores", "across_workloads", words)
+
+
+def _plane(table: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing:
+    figure = make_figure(3.2)
+    draw_plane(table, figure.subplots(), looks)
+    known = table.dropna(subset=["phi"]).sort_values("phi", kind="stable")
+    said = (
+        f"{arm} {phi:.2g}" for arm, phi in zip(known["arm"], known["phi"], strict=True)
+    )
+    words = (
+        "How good when tuned, and how much that takes",
+        "Up: the mean score, 0 bad and 1 good, of each workload's best settings of the"
+        " sweep. To the right: what is lost of it with the one setting that is best for"
+        " all workloads together. Upper left is good without care.",
+        f"Score lost without tuning per workload: {some(said)}.",
+    )
+    return _drawing(figure, "plane", "sensitivity_plane", words)
+
+
+def _drawing(
+    figure: Figure, name: str, table: str, words: tuple[str, str, str]
+) -> Drawing:
+    title, caption, finding = words
+    return Drawing(
+        name=name,
+        workload="",
+        table=table,
+        title=title,
+        caption=caption,
+        finding=finding,
+        svg=svg_text(figure, name),
+        topic="suite",
+    )
