@@ -70,7 +70,7 @@ def files(folder: Path) -> set[Path]:
 def test_the_help_names_every_command():
     result = call("--help")
     assert result.exit_code == 0
-    assert all(f" {name} " in result.output for name in [*COMMANDS, "list"])
+    assert all(f" {name} " in result.output for name in [*COMMANDS, "list", "compare"])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
