@@ -22,7 +22,7 @@ __all__ = ["Monitor"]
 SHOW_SECONDS = 0.25
 """Progress is shown at most this often."""
 
-SHOW_SHARE = 0.01
+SHOW_SHARE = 0.005
 """Showing progress takes at most this share of the time."""
 
 HIDDEN_SECONDS = 5.0

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.costs.cost import (
-    expected_finite_list,
-    expected_running_time,
-    target_crossing,
-)
+from hpo_vs_adapt.ledger import Purpose, Spending
+from hpo_vs_adapt.metrics import expected_finite_list, expected_running_time
 from hpo_vs_adapt.progress import ArmProgress
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.tracks import Request, Track
@@ -30,7 +28,7 @@ class Work:
         workload: Label of the workload.
         arm: Name of the arm.
         trials: Trials to go.
-        rounds: How many of them must follow one another, at least.
+        rounds: How many of them must follow one another, at least 1.
         samples: Training samples of one trial.
     """
 
@@ -101,21 +99,12 @@ class _Runner:
         """Take note of a trial of the policy."""
         self._failed += record.end in (EndReason.DIVERGED, EndReason.CRASHED)
         cost = record.ledger.cost
-        contribution, hit = cost, False
-        if len(record.curve):
-            entry = request.track.prepared.entry
-            mode = request.track.prepared.workload.metric.mode
-            costs = record.curve["cost"].to_numpy(dtype=float)
-            values = record.curve["validation_metric"].to_numpy(dtype=float)
-            if self._follow(costs, values, mode, entry.target):
-                first = target_crossing(costs, values, entry.target, mode).first
-                hit = math.isfinite(first)
-                # What was lost with a worker came before the crossing.
-                contribution = first + (cost - costs[-1]) if hit else cost
+        crossing = self._follow(request, record)
+        contribution = cost if crossing is None else crossing
         self._spent += cost
-        self._hits += hit
+        self._hits += crossing is not None
         trials = self._trials.setdefault(request.track.seed, [])
-        trials.append((request.proposal.number, contribution, hit))
+        trials.append((request.proposal.number, contribution, crossing is not None))
 
     def progress(self) -> ArmProgress:
         """Return how far it is."""
@@ -141,27 +130,36 @@ class _Runner:
             self.workload,
             self.name,
             self.progress().planned - self.done,
-            max(_rounds(track) for track in self.tracks),
+            max(1, *(_rounds(track) for track in self.tracks)),
             prepared.budget(prepared.entry.batch_size),
         )
 
-    def _follow(
-        self, costs: np.ndarray, values: np.ndarray, mode: str, target: float
-    ) -> bool:
-        """Note where a trial was better than all before; return if it met the target.
+    def _follow(self, request: Request, record: TrialRecord) -> float | None:
+        """Note where a trial was better than all before.
 
-        That is asked of the best finite value, so it may be true of a trial whose curve
-        had ended before, and never is false of one that met it.
+        Returns:
+            What it had cost when it met the target, as in `Results.records`; or None.
         """
-        sign = 1.0 if mode == "max" else -1.0
-        heights = np.where(np.isfinite(values), sign * values, -math.inf)
+        prepared = request.track.prepared
+        sign = 1.0 if prepared.workload.metric.mode == "max" else -1.0
+        values = record.curve["validation_metric"].to_numpy(dtype=float)
+        heights = sign * values[: _finite(values)]
+        highest = heights.max(initial=-math.inf)
         best = sign * self._path[-1][1] if self._path else -math.inf
-        highest = float(heights.max())
-        if highest > best:
-            tops = np.maximum.accumulate(np.concatenate([[best], heights]))
-            for at in np.flatnonzero(tops[1:] > tops[:-1]):
-                self._path.append((self._spent + float(costs[at]), float(values[at])))
-        return highest >= sign * target
+        met = highest >= sign * prepared.entry.target
+        if not met and highest <= best:
+            return None  # most trials: the other column costs more than all this
+        costs = record.curve["cost"].to_numpy(dtype=float)
+        tops = np.maximum.accumulate(np.append(best, heights))
+        for at in np.flatnonzero(tops[1:] > tops[:-1]):
+            self._path.append((self._spent + float(costs[at]), float(values[at])))
+        if not met:
+            return None
+        first = float(costs[np.argmax(heights >= sign * prepared.entry.target)])
+        # What was lost with a worker came before the crossing.
+        lost = record.ledger.spent.get(Purpose.LOST, Spending())
+        share = record.ledger.forward_share
+        return first + lost.sample_gradients + share * lost.forward_samples
 
     def _bill(self) -> float:
         """Return spending over hits, both counted in passes; see `arm_passes`."""
@@ -170,6 +168,12 @@ class _Runner:
             passes += _passes(self.arm.by, trials)
         costs, hits = zip(*passes, strict=True)
         return expected_running_time(costs, hits)
+
+
+def _finite(values: NDArray[np.float64]) -> int:
+    """Return where a curve ends: at its first value that is no number."""
+    broken = ~np.isfinite(values)
+    return int(broken.argmax()) if broken.any() else len(values)
 
 
 def _passes(

@@ -81,8 +81,9 @@ class TimeLeft:
                 unmeasured[part.workload] = None
                 continue
             left += part.trials * part.samples * pace.seconds / pace.samples
-            chain = part.rounds * part.samples * pace.wall / pace.samples
-            longest = max(longest, chain)
+            whole = part.samples * pace.wall / pace.samples
+            first = max(0.0, whole - _age(training.get(part.workload)))
+            longest = max(longest, (part.rounds - 1) * whole + first)
         return max(left / together, longest, 0.0), tuple(unmeasured)
 
     def _together(self, now: float, busy: float) -> float | None:
@@ -109,6 +110,11 @@ class TimeLeft:
             if pace is not None and pace.samples > 0 and pace.seconds > 0:
                 return pace
         return None
+
+
+def _age(training: Training | None) -> float:
+    """Return how long the packs of a workload have been training, on average."""
+    return training.spent.seconds / training.packs if training is not None else 0.0
 
 
 def _pace_of(training: Training | None) -> _Pace | None:
