@@ -14,6 +14,7 @@ from hpo_vs_adapt.report.wording import (
     amount,
     counted,
     interval,
+    listed,
     metric_value,
     probability,
     ratio,
@@ -229,7 +230,7 @@ def _failures(arms: list[Any]) -> str:
         for arm in arms
         if arm.failures
     ]
-    return f"Diverged or crashed: {series(failed)}." if failed else ""
+    return f"Diverged or crashed: {listed(failed)}." if failed else ""
 
 
 def _unfinished(bills: pd.DataFrame) -> str:
@@ -239,5 +240,5 @@ def _unfinished(bills: pd.DataFrame) -> str:
     done, planned = int(bills["trials"].sum()), int(bills["planned"].sum())
     return (
         f"Unfinished: {done} of {counted(planned, 'trial')} are done;"
-        f" the results of {series(behind['arm'])} can still change."
+        f" the results of {listed(behind['arm'])} can still change."
     )

@@ -15,6 +15,7 @@ __all__ = [
     "amount",
     "counted",
     "interval",
+    "listed",
     "metric_value",
     "probability",
     "rate",
@@ -94,6 +95,15 @@ def series(items: Iterable[str], last: str = "and") -> str:
     """Return ``a``, ``a and b``, ``a, b and c``."""
     *head, tail = items
     return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """Return names as a series; beyond `most` of them the rest is counted."""
+    told = list(names)
+    others = len(told) - most
+    if others > 1:
+        told = [*told[:most], f"{others} others"]
+    return series(told)
 
 
 def shorten(name: str, length: int = 26) -> str:

@@ -1,0 +1,115 @@
+"""Tables of the page: cells as they are shown, and what they are sorted by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from markupsafe import Markup
+
+__all__ = [
+    "ROWS_SHOWN",
+    "Cell",
+    "Column",
+    "PageTable",
+    "Row",
+    "count",
+    "number",
+    "text",
+]
+
+ROWS_SHOWN = 100
+"""Rows of a table that are in the page's HTML; a script makes the others from data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        label: Its heading.
+        kind: ``name``, ``code``, ``n`` for numbers, or empty: how cells are set.
+        about: What it means, shown on hovering; the method section has it in full.
+    """
+
+    label: str
+    kind: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table.
+
+    Args:
+        shown: Its text.
+        value: What it is sorted by, where that is not its text; empty: unknown, last.
+        note: A second, smaller line.
+        link: Where the text leads, or empty.
+        swatch: An arm's marker before its name, or empty.
+    """
+
+    shown: str
+    value: str | None = None
+    note: str = ""
+    link: str = ""
+    swatch: Markup = field(default_factory=Markup)
+
+    @property
+    def packed(self) -> str | list[str | None]:
+        """The cell as the page's script reads it; without a swatch."""
+        if self.value is None and not self.note and not self.link:
+            return self.shown
+        return [self.shown, self.value, self.note, self.link]
+
+
+Row: TypeAlias = list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table of the page, which is sorted and filtered there.
+
+    Args:
+        anchor: Its id in the page.
+        title: What it is.
+        about: What to see in it, or empty.
+        file: Name of the CSV file with its numbers, without suffix.
+        columns: From left to right; the first one names the row.
+        rows: A cell for every column each.
+    """
+
+    anchor: str
+    title: str
+    about: str
+    file: str
+    columns: Sequence[Column]
+    rows: list[Row]
+
+    @property
+    def first_rows(self) -> list[Row]:
+        """What is in the page's HTML, and all that a reader without script sees."""
+        return self.rows[:ROWS_SHOWN]
+
+    @property
+    def packed_rest(self) -> list[list[str | list[str | None]]]:
+        """The other rows, as the page's script reads them."""
+        return [[cell.packed for cell in row] for row in self.rows[ROWS_SHOWN:]]
+
+
+def text(shown: Any, note: str = "") -> Cell:
+    """Return a cell with words in it."""
+    return Cell(str(shown), None, note)
+
+
+def number(shown: str, value: float, note: str = "") -> Cell:
+    """Return a cell with a number in words, which is sorted by its value."""
+    known = not math.isnan(value)
+    return Cell(shown, f"{float(value):.6g}" if known else "", note)
+
+
+def count(value: float) -> Cell:
+    """Return a cell with a whole number."""
+    return number(f"{value:.0f}", value)

@@ -1,0 +1,34 @@
+"""A browser, and reports that are made when a test first asks for them."""
+
+import functools
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from hpo_vs_adapt.report import write_report
+from tests.report.browsing import FLAGS, STUDIES
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=FLAGS
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """Return by the name of a study its results and the directory of its report."""
+    folder = tmp_path_factory.mktemp("reports")
+
+    @functools.cache
+    def made(name):
+        results = STUDIES[name]()
+        write_report(results, folder / name)
+        return results, folder / name
+
+    return made
