@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Annotations"]
 
-_SECONDS = 30.0  # between two renewals while a run goes on
-_SHARE = 0.05  # of the run's time that renewals may take
+_SECONDS = 60.0  # between two renewals while a run goes on
+_SHARE = 0.02  # of the run's time that renewals may take
 _VERSION = 1  # of what is written; a new one renews what is there
 _MADE_FROM = "hpo_vs_adapt:made_from"  # system attribute: what notes rest on
 
