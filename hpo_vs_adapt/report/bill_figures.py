@@ -53,7 +53,8 @@ def draw_band(
     """Draw median and range of each arm against spending, on a log axis.
 
     Args:
-        table: Rows of one workload, columns `arm, cost, median, low, high`.
+        table: Rows of one workload, columns `arm, cost, median`; of a range also `low`
+            and `high`.
         axes: To draw on.
         looks: Of the arms that are shown by name.
         steps: Whether a value holds until the next; else points are joined.
@@ -76,6 +77,9 @@ def draw_chances(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> 
         axes: To draw on.
         looks: Of the arms that are shown by name.
     """
-    draw_band(table.rename(columns={"probability": "median"}), axes, looks)
+    # Bounds of a few passes reach from a tenth to 1 and would hide the lines.
+    lines = table.rename(columns={"probability": "median"})[["arm", "cost", "median"]]
+    start = lines.loc[lines["cost"] > 0, "cost"].min() / 2
+    draw_band(lines.assign(cost=lines["cost"].clip(lower=start)), axes, looks)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])

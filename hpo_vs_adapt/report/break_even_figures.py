@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
 from hpo_vs_adapt.report.looks import Look
@@ -33,7 +33,7 @@ def draw_retrainings(
     axes.set_xscale("log")
     axes.set_xlim(table["runs"].min(), table["runs"].max())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("further trainings that meet the target")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
 from hpo_vs_adapt.report.looks import Look
@@ -76,6 +77,7 @@ def draw_scalar(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
             axes.set_yscale("log")
         else:
             axes.set_yscale("symlog", linthresh=float(size.quantile(0.1)))
+        axes.yaxis.set_minor_locator(NullLocator())
     tick_steps(axes)
 
 

@@ -93,6 +93,7 @@ def draw_lines(
     if table.empty:
         return
     arms = [arm for arm in looks if arm in set(table["arm"])]
+    axes.set(xlabel=" ", ylabel=" ")  # seaborn takes its time to look for labels
     if "low" in table:
         _draw_bands(table, axes, looks, x, steps)
     extra: dict[str, Any] = {"drawstyle": "steps-post"} if steps else {}
@@ -142,6 +143,7 @@ def draw_points(
     """
     if table.empty:
         return
+    axes.set(xlabel=" ", ylabel=" ")
     given: dict[str, Any] = {"edgecolor": PAPER, "linewidth": 0.8, "zorder": 3}
     sns.scatterplot(
         table,

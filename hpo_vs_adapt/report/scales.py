@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hpo_vs_adapt.report.looks import MUTED, PAPER, Look
 from hpo_vs_adapt.report.wording import amount, counted, rate
@@ -50,6 +50,7 @@ def scale_costs(axes: Axes, costs: pd.Series[float]) -> None:
     """Set a vertical log axis that holds these costs, of the points of lines."""
     known = costs[np.isfinite(costs) & (costs > 0)]
     axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
     if len(known):
         axes.set_ylim(known.min() / 1.35, known.max() * 1.35)
         tick_costs(axes, "y")
@@ -63,7 +64,7 @@ def tick_costs(axes: Axes, which: Literal["x", "y"] = "x") -> None:
     subs = (1.0,) if decades > 3.2 else (1.0, 3.0) if decades > 1.3 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def scale_rates(axes: Axes, table: pd.DataFrame) -> None:
@@ -73,7 +74,7 @@ def scale_rates(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xlim(rates.min() / 1.6, rates.max() * 1.6)
     axes.xaxis.set_major_locator(LogLocator(numticks=7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("initial learning rate")
 
 
@@ -86,7 +87,7 @@ def tick_powers(axes: Axes, low: pd.Series[float], high: pd.Series[float]) -> No
         LogLocator(subs=(1.0, 3.0)) if decades < 2 else LogLocator(numticks=6)
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def tick_steps(axes: Axes) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from hpo_vs_adapt.report.looks import THEME
@@ -43,7 +44,8 @@ def svg_text(figure: Figure, name: str) -> str:
     }
     buffer = io.StringIO()
     with mpl.rc_context(settings), quiet_glyphs():
-        figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
+        # `savefig` would draw everything twice, the first time for the layout alone.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=_NO_METADATA)
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
 from hpo_vs_adapt.report.looks import Look
@@ -66,7 +66,7 @@ def draw_dependence(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) 
     if numbers.min() > 0 and numbers.max() / numbers.min() > 30:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=6))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))

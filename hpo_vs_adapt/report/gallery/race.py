@@ -69,8 +69,9 @@ def _chances(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
     words = (
         "How likely the target is met for so much",
         "The share of an arm's passes that have met the target for that much or less"
-        " (Kaplan-Meier), with 95 % bounds; a line that stays below 1 has passes that"
-        " never met it. A pass is one training, or one search of a tuned arm.",
+        " (Kaplan-Meier); a line that stays below 1 has passes that never met it. A"
+        " pass is one training, or one search of a tuned arm. Few passes say little: the"
+        " table has 95 % bounds.",
         f"Share of passes that met the target in the end: {some(said)}.",
     )
     return scene.drawing(figure, "chances", "race", "chances", words, unit)
