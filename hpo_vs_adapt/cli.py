@@ -187,14 +187,15 @@ def dashboard(
             min=0, max=65535, help="Port on 127.0.0.1.", show_default="a free one"
         ),
     ] = 0,
+    out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Serve optuna-dashboard on the study's Optuna storage, until Ctrl-C."""
+    """Serve the study's part of optuna-dashboard, until Ctrl-C."""
     with reporting(verbose):
         loaded = Study.from_yaml(study)
-        from hpo_vs_adapt.dashboard import HOST, open_dashboard
+        from hpo_vs_adapt.dashboard import HOST, open_study_dashboard
 
-        with open_dashboard(loaded.storage.optuna, port) as server:
+        with open_study_dashboard(loaded, port, out) as server:
             url = f"http://{HOST}:{server.server_port}/"
             say(f"Optuna studies of {loaded.name}: {url} (Ctrl-C ends this)")
             try:

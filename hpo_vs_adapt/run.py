@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hpo_vs_adapt.collect import make_results
 from hpo_vs_adapt.monitor import Monitor
+from hpo_vs_adapt.optuna_annotations import Annotations
 from hpo_vs_adapt.optuna_studies import OptunaStudies
 from hpo_vs_adapt.plan import Plan
 from hpo_vs_adapt.progress import Progress
@@ -16,6 +17,7 @@ from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
 
 if TYPE_CHECKING:
+    from hpo_vs_adapt.board import Board
     from hpo_vs_adapt.trial_logs import TrialLogs
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
@@ -93,16 +95,22 @@ def run_study(
         try:
             plan.advance()
             monitor = Monitor(plan, progress, logs)
+            notes = Annotations(plan, studies)
             monitor.show()
+
+            def changed(board: Board) -> None:
+                monitor.changed(board)
+                notes.changed()
+
             try:
                 if not plan.finished:
                     # Ray takes seconds to import; a study that is done does without.
                     from hpo_vs_adapt.schedule import run_packs
 
-                    changed = monitor.changed
                     run_packs(plan, study.resources, address, verbose, changed)
             finally:
                 monitor.show()  # also what was done before an interrupt
+                notes.renew()
         finally:
             plan.close()
             if progress is not None:
