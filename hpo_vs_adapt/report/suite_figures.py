@@ -78,11 +78,15 @@ def draw_plane(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
         say_nothing_yet(axes)
         return
     draw_points(known, axes, looks, x="phi", y="tuned", size=80, clip_on=False)
-    for row in rows_of(known.head(12)):
+    middle = (known["phi"].min() + known["phi"].max()) / 2
+    # Rules that are the same in all but their tuning share a point: one label each.
+    for (phi, tuned), arms in known.groupby(["phi", "tuned"])["arm"]:
+        label = looks[arms.iloc[0]].label
         axes.annotate(
-            looks[row.arm].label,
-            (row.phi, row.tuned),
-            xytext=(7, 4),
+            label if len(arms) == 1 else f"{label} and {len(arms) - 1} more",
+            (phi, tuned),
+            xytext=(-7 if phi > middle else 7, 4),
+            ha="right" if phi > middle else "left",
             textcoords="offset points",
             fontsize=8.5,
         )

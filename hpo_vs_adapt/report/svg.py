@@ -45,7 +45,8 @@ def svg_text(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(settings), quiet_glyphs():
         # `savefig` would draw everything twice, the first time for the layout alone.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=_NO_METADATA)
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata=_NO_METADATA)
     return buffer.getvalue()
 
 

@@ -70,6 +70,8 @@ def _rivals(scene: Scene) -> Any:
     table = scene.of(scene.analyses.break_even)
     places = {arm: place for place, arm in enumerate(_cheapest(scene))}
     known = table[table["tuned"].isin(places) & table["other"].isin(places)]
+    # A portfolio does not train its winner again, so nothing is known of further runs.
+    known = known[known["runs"].notna()] if known["runs"].notna().any() else known
     if known.empty:
         return None
     rank = known["tuned"].map(places) * len(places) + known["other"].map(places)

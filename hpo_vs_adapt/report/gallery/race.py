@@ -22,17 +22,17 @@ __all__ = ["draw_races"]
 
 
 def draw_races(scene: Scene) -> Iterator[Drawing]:
-    """Draw the race, the chance to have met the target, and one training, by unit."""
+    """Draw the race, in each unit, the chance to meet the target, and one training."""
     race = scene.of(scene.tables.race)
     chances = scene.of(scene.chances)
     training = scene.of(scene.tables.training)
     for unit in scene.units:
         if len(race):
             yield _race(scene, unit.scale(race, ["cost"]), unit)
-        if len(chances):
-            yield _chances(scene, unit.scale(chances, ["cost"]), unit)
-        if len(training):
-            yield _training(scene, unit.scale(training, ["cost"]), unit)
+    if len(chances):
+        yield _chances(scene, chances)
+    if len(training):
+        yield _training(scene, training)
 
 
 def _race(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
@@ -55,13 +55,13 @@ def _race(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
     return scene.drawing(figure, "race", "race", "race", words, unit)
 
 
-def _chances(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
+def _chances(scene: Scene, table: pd.DataFrame) -> Drawing:
     figure = make_figure(2.8)
     axes = figure.subplots()
     looks = scene.named(table)
     draw_chances(table, axes, looks)
     axes.set_ylabel("P(target met)")
-    axes.set_xlabel(f"{unit.label} spent")
+    axes.set_xlabel("sample gradients spent")
     add_names(figure, looks, table)
     last = table.groupby("arm", sort=False)["probability"].last()
     last = last.sort_values(ascending=False, kind="stable")
@@ -70,21 +70,21 @@ def _chances(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
         "How likely the target is met for so much",
         "The share of an arm's passes that have met the target for that much or less"
         " (Kaplan-Meier); a line that stays below 1 has passes that never met it. A"
-        " pass is one training, or one search of a tuned arm. Few passes say little: the"
-        " table has 95 % bounds.",
+        " pass is one training, or one search of a tuned arm. Few passes say little:"
+        " the table has 95 % bounds.",
         f"Share of passes that met the target in the end: {some(said)}.",
     )
-    return scene.drawing(figure, "chances", "race", "chances", words, unit)
+    return scene.drawing(figure, "chances", "race", "chances", words)
 
 
-def _training(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
+def _training(scene: Scene, table: pd.DataFrame) -> Drawing:
     figure = make_figure(3.0)
     axes = figure.subplots()
     looks = scene.named(table)
     draw_band(table, axes, looks, steps=False)
     draw_target(axes, scene.entry.target, f"target {scene.entry.target:g}")
     axes.set_ylabel(f"validation {scene.entry.metric.name}")
-    axes.set_xlabel(f"{unit.label} spent")
+    axes.set_xlabel("sample gradients spent")
     add_names(figure, looks, table)
     words = (
         "One training each, the search left out",
@@ -93,7 +93,7 @@ def _training(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
         " counts from there on with the worst value.",
         _crossings(scene, table),
     )
-    return scene.drawing(figure, "training", "race", "training", words, unit)
+    return scene.drawing(figure, "training", "race", "training", words)
 
 
 def _crossings(scene: Scene, table: pd.DataFrame) -> str:

@@ -122,11 +122,20 @@ class Scene:
 
         Args:
             table: With a column `arm`.
-            order: The arms, most important first; the scene's if it is empty.
+            order: The arms, most important first; the scene's if it is empty. The
+                first half of those that are shown are its first; the others are such
+                that colours differ as long as there are any.
             most: How many there may be.
         """
         there = set(table["arm"])
-        first = [arm for arm in order or self.order if arm in there][:most]
+        ranked = [arm for arm in order or self.order if arm in there]
+        first = ranked[: most // 2]
+        for fresh in (True, False):  # those whose colour is not taken come first
+            for arm in ranked:
+                taken = {self.looks[other].colour for other in first}
+                new = arm not in first and (self.looks[arm].colour not in taken)
+                if len(first) < most and (new if fresh else arm not in first):
+                    first.append(arm)
         return {arm: look for arm, look in self.looks.items() if arm in first}
 
     def drawing(
@@ -137,10 +146,9 @@ class Scene:
         table: str,
         words: tuple[str, str, str],
         unit: Unit | None = None,
-        suffix: str = "",
     ) -> Drawing:
         """Return a figure with its words: title, caption, finding."""
-        name = f"{kind}-{self.slug}{unit.suffix if unit else suffix}"
+        name = f"{kind}-{self.slug}{unit.suffix if unit else ''}"
         title, caption, finding = words
         return Drawing(
             name=name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.report.gallery.scene import (
@@ -30,8 +29,11 @@ def draw_tuned(scene: Scene) -> Iterator[Drawing]:
     several = importances.groupby("arm")["hyperparameter"].transform("size") > 1
     if several.any():
         yield _importances(scene, importances[several])
-    if len(scene.of(scene.analyses.partial_dependence)):
-        yield _dependence(scene)
+    dependence = scene.of(scene.analyses.partial_dependence)
+    # Where a surrogate is no better than the mean, its curves mean nothing.
+    dependence = dependence[dependence["cv_score"] > 0]
+    if len(dependence):
+        yield _dependence(scene, dependence)
 
 
 def _importances(scene: Scene, table: pd.DataFrame) -> Drawing:
@@ -57,8 +59,7 @@ def _importances(scene: Scene, table: pd.DataFrame) -> Drawing:
     return scene.drawing(figure, "importances", "sensitivity", "importances", words)
 
 
-def _dependence(scene: Scene) -> Drawing:
-    table = scene.of(scene.analyses.partial_dependence)
+def _dependence(scene: Scene, table: pd.DataFrame) -> Drawing:
     # The settings that most arms have come first.
     names = list(table.drop_duplicates(["arm", "hyperparameter"])["hyperparameter"])
     names = sorted(dict.fromkeys(names), key=lambda name: -names.count(name))[:_PANELS]
@@ -77,14 +78,15 @@ def _dependence(scene: Scene) -> Drawing:
         axes.set_ylabel(f"expected {scene.entry.metric.name}")
     add_names(figure, looks, table)
     worth = table.drop_duplicates("arm").set_index("arm")["cv_score"]
-    known = worth[np.isfinite(worth.to_numpy(float))].sort_values(ascending=False)
-    said = [f"{arm} {metric_value(score)}" for arm, score in known.items()]
+    worth = worth.sort_values(ascending=False, kind="stable")
+    said = (f"{arm} {metric_value(score)}" for arm, score in worth.items())
     words = (
         "Which way the tuned settings pull",
         "The validation result that a surrogate (a random forest on the arm's trials)"
-        " expects at a value, the other settings as they were tried. It is worth what"
-        " the surrogate is: see its R² on configurations it has not seen.",
-        f"R² of the surrogates: {some(said)}." if said else "No surrogate was checked.",
+        " expects at a value, the other settings as they were tried. Arms whose"
+        " surrogate foretells nothing of settings it has not seen (R² of 0 or less) are"
+        " left out.",
+        f"R² of the surrogates: {some(said)}.",
     )
     return scene.drawing(
         figure, "dependence", "sensitivity", "partial_dependence", words
