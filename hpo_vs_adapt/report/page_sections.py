@@ -15,6 +15,7 @@ from hpo_vs_adapt.report.gallery import Drawing
 from hpo_vs_adapt.report.looks import looks_of
 from hpo_vs_adapt.report.page_tables import PageTable
 from hpo_vs_adapt.report.svg import inline_svg
+from hpo_vs_adapt.report.svg_size import shrink_svg
 from hpo_vs_adapt.report.swatches import swatch
 from hpo_vs_adapt.report.tables import Tables
 from hpo_vs_adapt.report.target_control import TargetControl, make_target_control
@@ -148,14 +149,12 @@ def make_workload_section(
 
 def place_figures(drawings: Iterable[Drawing]) -> list[tuple[Drawing, Markup]]:
     """Return drawings with their elements of the page."""
-    return [
-        (drawing, Markup(inline_svg(drawing.svg, drawing.name, *_words(drawing))))
-        for drawing in drawings
-    ]
+    return [(drawing, _inline(drawing)) for drawing in drawings]
 
 
-def _words(drawing: Drawing) -> tuple[str, str]:
-    return drawing.title, drawing.finding
+def _inline(drawing: Drawing) -> Markup:
+    svg = inline_svg(drawing.svg, drawing.name, drawing.title, drawing.finding)
+    return Markup(shrink_svg(svg))
 
 
 def _topics(

@@ -75,9 +75,7 @@ def diverged():
             curve = builder.train(one.workloads[0], arm, 1e-3, seed)
             curve = curve.head(4).copy()
             curve.loc[curve.index[-1], "validation_metric"] = np.nan
-            records.add(
-                one.workloads[0], arm, 1e-3, seed, number=number, curve=curve
-            )
+            records.add(one.workloads[0], arm, 1e-3, seed, number=number, curve=curve)
     return records.results(one)
 
 

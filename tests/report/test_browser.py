@@ -8,6 +8,7 @@ from tests.report.browsing import DESKTOP, PHONE, STUDIES, Visit
 
 pytestmark = pytest.mark.slow
 
+
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_page_opens_from_disk_alone_without_an_error(browser, report, name, size):
