@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
 from hpo_vs_adapt.report.looks import Look
 from hpo_vs_adapt.report.scales import say_nothing_yet, tick_powers, tick_steps
+from hpo_vs_adapt.report.wording import rate
 
 __all__ = ["draw_choices", "draw_rates", "draw_scalar"]
 
@@ -27,8 +28,8 @@ def draw_rates(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
         axes: To draw on.
         looks: Of the arms that are shown by name.
     """
-    rate = (table["quantity"] == "lr").all()
-    if rate:
+    rates = (table["quantity"] == "lr").all()
+    if rates:
         table = table[table["median"] > 0]
     if table.empty:
         say_nothing_yet(axes)
@@ -46,7 +47,7 @@ def draw_rates(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
             markevery=[-1],
             clip_on=False,
         )
-    if rate:
+    if rates:
         axes.set_yscale("log")
         tick_powers(axes, table["low"].clip(lower=table["median"].min()), table["high"])
     tick_steps(axes)
@@ -78,6 +79,7 @@ def draw_scalar(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
         else:
             axes.set_yscale("symlog", linthresh=float(size.quantile(0.1)))
         axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     tick_steps(axes)
 
 
@@ -104,7 +106,7 @@ def draw_choices(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> 
         pace = np.diff(starts).max() if len(starts) > 1 else 1.0
         widths = np.append(np.diff(starts), pace)
         colours = [shades[levels.index(value)] for value in rows["value"]]
-        axes.barh(place, widths, left=starts, height=0.8, color=colours, align="center")
+        axes.barh(place, widths, left=starts, height=0.8, color=colours, linewidth=0)
         labels.append(f"{looks[str(arm)].label}, {seed}")
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)

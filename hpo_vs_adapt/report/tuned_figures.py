@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
-from hpo_vs_adapt.report.looks import Look
+from hpo_vs_adapt.report.looks import INK, Look
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.wording import rate, shorten
 
@@ -31,7 +31,7 @@ def draw_importances(
     for place, row in enumerate(rows_of(table)):
         look = looks[row.arm]
         axes.barh(place, row.fanova, height=0.6, color=look.colour, alpha=0.75)
-        axes.plot(row.ped_anova, place, ls="", marker="|", ms=12, mew=2, color="k")
+        axes.plot(row.ped_anova, place, ls="", marker="|", ms=12, mew=2, color=INK)
     names = [
         f"{looks[row.arm].label}: {shorten(row.hyperparameter, 16)}"
         for row in rows_of(table)

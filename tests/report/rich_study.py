@@ -37,14 +37,14 @@ def rich() -> Results:
     one = builder.study(arms(), entries, sweep=False)
     records = builder.Records()
     for entry, arm in itertools.product(one.workloads, one.arms):
+        if arm.name in ("sgd-grid", "gala"):
+            _sweep(records, one, entry, arm)
         if arm.name == "sgd-tpe":
             _tuned(records, one, entry, arm)
         else:
             builder._run_arm(records, one, entry, arm)
         if arm.by == "single":
             _own_numbers(records, arm)
-        if arm.name in ("sgd-grid", "gala"):
-            _sweep(records, one, entry, arm)
     return _with_purposes(records.results(one))
 
 
@@ -82,13 +82,16 @@ def _own_numbers(records, arm):
 def _sweep(records, one, entry, arm):
     points = itertools.product(SIZES, RATES, one.seeds)
     for number, (size, lr, seed) in enumerate(points):
+        curve = builder.train(entry, arm, lr, seed, size)
+        key = f"sweep-{entry.name}-{arm.name}-{number}"
         records.add(
             *(entry, arm, lr, seed, "sweep"),
             number=number,
-            curve=builder.train(entry, arm, lr, seed, size),
+            curve=curve,
             batch_size=size,
-            key=f"sweep-{entry.name}-{arm.name}-{number}",
+            key=key,
         )
+        records.curves[key] = curve
 
 
 def _with_purposes(results: Results) -> Results:

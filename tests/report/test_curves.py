@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report.curves import make_race, make_rates, make_training
+from hpo_vs_adapt.report.controllers import make_controllers, make_rates
+from hpo_vs_adapt.report.curves import make_race, make_training
 from hpo_vs_adapt.trials import CURVE_COLUMNS
 from tests.report import builder
 
@@ -125,7 +126,7 @@ def test_streams_that_share_a_retraining_count_it_once(grid):
     assert list(make_training(records.results(one))["paths"]) == [1, 1, 1]
 
 
-def test_rates_are_those_of_the_adaptive_arms_alone():
+def test_rates_are_those_of_adaptive_arms_and_of_what_tuning_found():
     arms = [builder.grid_arm(), builder.adaptive_arm("mover"), builder.fixed_arm()]
     one = builder.study(arms, seeds=[0, 1, 2], sweep=False)
     records = builder.Records()
@@ -134,11 +135,39 @@ def test_rates_are_those_of_the_adaptive_arms_alone():
         records.add(one.workloads[0], arms[1], 0.01, seed, number=seed, curve=moving)
     for arm in (arms[0], arms[2]):
         records.add(one.workloads[0], arm, 0.01, 0, stream=0, curve=curve([0.1, 0.2]))
+    better = curve([0.1, 0.6], lr=0.03)
+    records.add(one.workloads[0], arms[0], 0.03, 0, stream=0, number=1, curve=better)
     rates = make_rates(records.results(one))
-    assert set(rates["arm"]) == {"mover"}
     assert set(rates["quantity"]) == {"lr"}  # a rule without momentum logs NaN
-    assert list(rates["median"]) == pytest.approx([0.15] * 3)
-    assert list(rates["paths"]) == [2, 2, 2]
+    assert set(zip(rates["arm"], rates["kind"], strict=True)) == {
+        ("mover", "adaptive"),
+        ("sgd-grid", "tuned"),
+    }
+    assert list(rows(rates, "mover")["median"]) == pytest.approx([0.15] * 3)
+    assert list(rows(rates, "mover")["paths"]) == [2, 2, 2]
+    assert list(rows(rates, "sgd-grid")["median"]) == pytest.approx([0.03] * 2)
+
+
+def test_a_rules_own_numbers_are_kept_run_by_run():
+    arms = [builder.adaptive_arm("gap"), builder.adaptive_arm("clara")]
+    one = builder.study(arms, seeds=[0, 1], sweep=False)
+    records = builder.Records()
+    for seed in one.seeds:
+        chosen = curve([0.1, 0.5], momentum=[0.0, 0.9]).assign(choice=[0, 1])
+        records.add(one.workloads[0], arms[0], 0.01, seed, number=seed, curve=chosen)
+        own = curve([0.1, 0.5]).assign(r=[np.nan, 2.0 + seed])
+        records.add(one.workloads[0], arms[1], 0.01, seed, number=seed, curve=own)
+    table = make_controllers(records.results(one))
+    r = table[table["quantity"] == "r"]
+    assert set(r["arm"]) == {"clara"}
+    assert list(zip(r["seed"], r["step"], r["value"], strict=True)) == [
+        (0, 1, 2.0),
+        (1, 1, 3.0),
+    ]
+    # Momenta come with choices among them; other rules' are in the rates alone.
+    momenta = table[table["quantity"] == "momentum"]
+    assert set(momenta["arm"]) == {"gap"}
+    assert list(momenta["value"]) == [0.0, 0.9, 0.0, 0.9]
 
 
 def test_a_long_race_is_thinned_out_but_keeps_its_ends():
