@@ -207,7 +207,8 @@ def _seeds(bills: pd.DataFrame, needed: pd.DataFrame) -> Iterator[str]:
     """Say how many seeds would do for the arm with the least bill."""
     met = bills.sort_values("bill", kind="stable", na_position="last")
     row = needed[needed["arm"] == met["arm"].iloc[0]]
-    if row.empty or not np.isfinite(row["seeds"].iloc[0]):
+    # Passes that all cost the same say nothing of how far others may be apart.
+    if not (np.isfinite(row["seeds"]) & (row["spread"] > 0)).any():
         return
     yield (
         f"To resolve a difference of 10 % in the bill of {row['arm'].iloc[0]} would"

@@ -27,7 +27,7 @@ __all__ = ["make_workload_tables"]
 _RANKING = (
     Column("Arm", "name"),
     Column("Rank", "n", "By its bill; in brackets between which ranks it lies"),
-    Column("Bill", "n", "In sample gradients"),
+    Column("Bill, sample gradients", "n"),
     Column("P(first)", "n"),
     Column("Defaults from", "", "Who found the settings that it starts with"),
     Column("Trials for them", "n", "Trained before this study, in no bill"),

@@ -26,10 +26,14 @@ def test_every_figure_is_seen_and_no_two_ids_are_equal(browser, report, name):
         drawings = visit.page.locator("figure svg")
         files = list((directory / "figures").iterdir())
         assert drawings.count() == len(files) >= 3 * len(results.study.workloads)
-        for i in range(drawings.count()):
-            box = drawings.nth(i).bounding_box()
-            assert box["width"] > 300
-            assert box["height"] > 60
+        for unit, other in (("cost", "flops"), ("flops", "cost")):
+            for control in visit.page.locator(f".in-{unit}").all():
+                control.check()
+            shown = visit.page.locator(f"figure:not([data-unit={other}]) svg")
+            for drawing in shown.all():
+                box = drawing.bounding_box()
+                assert box["width"] > 300
+                assert box["height"] > 60
         ids = visit.page.evaluate(
             "[...document.querySelectorAll('[id]')].map(e => e.id)"
         )
