@@ -23,8 +23,8 @@ def draw_rates(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     """Draw one quantity of arms over their steps; what tuning found is dashed.
 
     Args:
-        table: Rows of one workload and quantity, see `curves.make_rates`: `kind`, `arm,
-            step, median, low, high`.
+        table: Rows of one workload and quantity, columns `kind`, `arm, step, median,
+            low, high` (`controllers.make_rates`).
         axes: To draw on.
         looks: Of the arms that are shown by name.
     """

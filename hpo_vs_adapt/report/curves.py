@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.report.controllers import make_rates
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.runs import curves_by_key, cut_curve, winning_runs
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
-__all__ = ["make_race", "make_rates", "make_training"]
+__all__ = ["make_race", "make_training"]
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,9 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.curves import make_race, make_rates, make_training
+from hpo_vs_adapt.report.chances import make_chances
+from hpo_vs_adapt.report.controllers import make_controllers, make_rates
+from hpo_vs_adapt.report.curves import make_race, make_training
 from hpo_vs_adapt.report.published import compare_published
 from hpo_vs_adapt.report.spending import make_ledger
 from hpo_vs_adapt.results import Results
@@ -31,7 +33,9 @@ class Tables:
         bills: Columns `BILL_COLUMNS`, arms in the order of the study.
         race: See `curves.make_race`.
         training: See `curves.make_training`.
-        rates: See `curves.make_rates`.
+        chances: See `chances.make_chances`.
+        rates: See `controllers.make_rates`.
+        controllers: See `controllers.make_controllers`.
         sensitivity: See `metrics.sweep_table`.
         ledger: See `spending.make_ledger`.
         progress: Planned and finished trials, see `Results.progress`.
@@ -43,7 +47,9 @@ class Tables:
     bills: pd.DataFrame
     race: pd.DataFrame
     training: pd.DataFrame
+    chances: pd.DataFrame
     rates: pd.DataFrame
+    controllers: pd.DataFrame
     sensitivity: pd.DataFrame
     ledger: pd.DataFrame
     progress: pd.DataFrame
@@ -58,7 +64,9 @@ def make_tables(results: Results) -> Tables:
         bills=make_bills(results),
         race=make_race(results),
         training=make_training(results),
+        chances=make_chances(results.records, results.progress),
         rates=make_rates(results),
+        controllers=make_controllers(results),
         sensitivity=sweep_table(results.records),
         ledger=make_ledger(results),
         progress=results.progress,

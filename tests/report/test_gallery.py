@@ -1,8 +1,6 @@
 """Which figures there are, what is said of them; none is drawn from nothing."""
 
-import dataclasses
 import math
-import types
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 
 from hpo_vs_adapt.report import make_analyses, make_drawings, make_tables
 from hpo_vs_adapt.report.chances import make_chances
-from hpo_vs_adapt.report.controllers import make_controllers
 from hpo_vs_adapt.report.gallery.scene import make_scene, some
 from tests.report import builder
 from tests.report.rich_study import rich
@@ -32,12 +29,7 @@ def everything(results):
     """Return the tables and analyses of results, those of this page included."""
     tables = make_tables(results)
     analyses = make_analyses(results, tables.bills, tables.sensitivity)
-    named = {
-        field.name: getattr(tables, field.name) for field in dataclasses.fields(tables)
-    }
-    named["chances"] = make_chances(results.records, results.progress)
-    named["controllers"] = make_controllers(results)
-    return types.SimpleNamespace(**named), analyses
+    return tables, analyses
 
 
 def drawn(results):

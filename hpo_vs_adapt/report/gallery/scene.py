@@ -172,7 +172,6 @@ def make_scene(
 ) -> Scene:
     """Return what the figures of a workload are drawn from."""
     bills = tables.bills[tables.bills["workload"] == entry.name]
-    none = pd.DataFrame(columns=["workload", "arm", "quantity"])
     return Scene(
         study=study,
         entry=entry,
@@ -180,8 +179,8 @@ def make_scene(
         tables=tables,
         analyses=analyses,
         looks=looks_of([arm.name for arm in study.arms]),
-        chances=getattr(tables, "chances", none),
-        controllers=getattr(tables, "controllers", none),
+        chances=tables.chances,
+        controllers=tables.controllers,
         order=_spotlight(bills, study.reference, entry.metric.mode == "max"),
         units=tuple(_units(tables.trials[tables.trials["workload"] == entry.name])),
     )
