@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from markupsafe import Markup
+
+from hpo_vs_adapt.report.wording import UNKNOWN
 
 __all__ = [
     "ROWS_SHOWN",
@@ -15,8 +17,10 @@ __all__ = [
     "Column",
     "PageTable",
     "Row",
+    "arm_cell",
     "count",
     "number",
+    "percent",
     "text",
 ]
 
@@ -113,3 +117,14 @@ def number(shown: str, value: float, note: str = "") -> Cell:
 def count(value: float) -> Cell:
     """Return a cell with a whole number."""
     return number(f"{value:.0f}", value)
+
+
+def percent(share: float) -> Cell:
+    """Return a cell with a share of 1 in per cent; a dash if it is not known."""
+    shown = UNKNOWN if math.isnan(share) else f"{100 * share:.0f} %"
+    return number(shown, share)
+
+
+def arm_cell(arm: str, swatches: Mapping[str, Markup], note: str = "") -> Cell:
+    """Return a cell with an arm's name behind its marker."""
+    return Cell(arm, None, note, swatch=swatches.get(arm, Markup()))

@@ -18,6 +18,7 @@ from hpo_vs_adapt.report.page_tables import (
     Column,
     PageTable,
     Row,
+    arm_cell,
     count,
     number,
     text,
@@ -82,7 +83,7 @@ def _score(row: Any, swatches: Mapping[str, Markup]) -> Row:
     shares = (getattr(row, f"within_{alpha:g}") for alpha in _TOLD)
     bounds = f"[{row.score_low:.2f}, {row.score_high:.2f}]"
     return [
-        _arm(row.arm, swatches),
+        arm_cell(row.arm, swatches),
         number(f"{row.score:.2f}", row.score, bounds),
         number(f"{row.solved} of {row.tried}", row.solved),
         number(
@@ -109,8 +110,8 @@ def _pairs(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:
         ),
         [
             [
-                _arm(row.arm, swatches),
-                _arm(row.against, swatches),
+                arm_cell(row.arm, swatches),
+                arm_cell(row.against, swatches),
                 number(
                     wording.probability(row.probability),
                     row.probability,
@@ -140,7 +141,7 @@ def _plane(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:
         ),
         [
             [
-                _arm(row.arm, swatches),
+                arm_cell(row.arm, swatches),
                 count(row.configurations),
                 count(row.workloads),
                 *(
@@ -168,7 +169,7 @@ def make_ledger_table(
         workload, arm, role = map(str, place)
         rows.append(
             [
-                _arm(arm, swatches),
+                arm_cell(arm, swatches),
                 text(workload),
                 text(ROLES[role]),
                 *_spent(own, purposes),
@@ -206,7 +207,3 @@ def _spent(own: pd.DataFrame, purposes: list[Purpose]) -> Iterator[Cell]:
 
 def _amount(value: float) -> Cell:
     return number(wording.amount(value), value)
-
-
-def _arm(arm: str, swatches: Mapping[str, Markup]) -> Cell:
-    return Cell(arm, swatch=swatches.get(arm, Markup()))

@@ -92,8 +92,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def series(items: Iterable[str], last: str = "and") -> str:
-    """Return ``a``, ``a and b``, ``a, b and c``."""
-    *head, tail = items
+    """Return ``a``, ``a and b``, ``a, b and c``; an empty text for nothing."""
+    told = list(items)
+    if not told:
+        return ""
+    *head, tail = told
     return f"{', '.join(head)} {last} {tail}" if head else tail
 
 

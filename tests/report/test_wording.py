@@ -71,9 +71,15 @@ def test_things_are_counted_in_the_right_number():
 
 
 def test_a_series_ends_with_and():
+    assert wording.series([]) == ""
     assert wording.series("a") == "a"
     assert wording.series("ab") == "a and b"
     assert wording.series("abc") == "a, b and c"
+
+
+def test_a_long_list_names_some_and_counts_the_others():
+    assert wording.listed("abc", most=2) == "a, b and c"
+    assert wording.listed("abcde", most=2) == "a, b and 3 others"
 
 
 def test_file_names_are_plain_and_all_different():
