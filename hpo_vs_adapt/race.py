@@ -15,9 +15,12 @@ from hpo_vs_adapt.metrics import expected_finite_list, expected_running_time
 from hpo_vs_adapt.progress import ArmProgress
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.tracks import Request, Track
-from hpo_vs_adapt.trials import EndReason, TrialRecord
+from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord
 
 __all__ = ["Race", "Work"]
+
+_COST = CURVE_COLUMNS.index("cost")
+_METRIC = CURVE_COLUMNS.index("validation_metric")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class _Runner:
         self._spent = 0.0
         self._path: list[tuple[float, float]] = []
         self._trials: dict[int, list[tuple[int, float, bool]]] = {}
+        self._totals: dict[int, tuple[float, int]] = {}
 
     def take(self, request: Request, record: TrialRecord) -> None:
         """Take note of a trial of the policy."""
@@ -105,6 +109,7 @@ class _Runner:
         self._hits += crossing is not None
         trials = self._trials.setdefault(request.track.seed, [])
         trials.append((request.proposal.number, contribution, crossing is not None))
+        self._totals.pop(request.track.seed, None)
 
     def progress(self) -> ArmProgress:
         """Return how far it is."""
@@ -142,14 +147,15 @@ class _Runner:
         """
         prepared = request.track.prepared
         sign = 1.0 if prepared.workload.metric.mode == "max" else -1.0
-        values = record.curve["validation_metric"].to_numpy(dtype=float)
+        # The whole table: pandas takes longer to find one column of it.
+        curve = record.curve.to_numpy(dtype=float)
+        costs, values = curve[:, _COST], curve[:, _METRIC]
         heights = sign * values[: _finite(values)]
         highest = heights.max(initial=-math.inf)
         best = sign * self._path[-1][1] if self._path else -math.inf
         met = highest >= sign * prepared.entry.target
         if not met and highest <= best:
-            return None  # most trials: the other column costs more than all this
-        costs = record.curve["cost"].to_numpy(dtype=float)
+            return None
         tops = np.maximum.accumulate(np.append(best, heights))
         for at in np.flatnonzero(tops[1:] > tops[:-1]):
             self._path.append((self._spent + float(costs[at]), float(values[at])))
@@ -163,36 +169,34 @@ class _Runner:
 
     def _bill(self) -> float:
         """Return spending over hits, both counted in passes; see `arm_passes`."""
-        passes: list[tuple[float, bool]] = []
-        for trials in self._trials.values():
-            passes += _passes(self.arm.by, trials)
-        costs, hits = zip(*passes, strict=True)
+        for stream, trials in self._trials.items():
+            if stream not in self._totals:
+                self._totals[stream] = _total(self.arm.by, trials)
+        costs, hits = zip(*self._totals.values(), strict=True)
         return expected_running_time(costs, hits)
 
 
 def _finite(values: NDArray[np.float64]) -> int:
     """Return where a curve ends: at its first value that is no number."""
-    broken = ~np.isfinite(values)
-    return int(broken.argmax()) if broken.any() else len(values)
+    finite = np.isfinite(values)
+    return len(values) if finite.all() else int(finite.argmin())
 
 
-def _passes(
-    by: str, trials: Iterable[tuple[int, float, bool]]
-) -> list[tuple[float, bool]]:
-    """Return cost and outcome of the passes of one stream.
+def _total(by: str, trials: Iterable[tuple[int, float, bool]]) -> tuple[float, int]:
+    """Return what the passes of one stream cost together, and how many of them hit.
 
     Args:
         by: How the arm's trials are chosen.
         trials: Number, cost (until the target, where it was met) and hit of each.
     """
-    if by in ("single", "random"):
-        return [(cost, hit) for _, cost, hit in trials]
     _, costs, hits = zip(*sorted(trials), strict=True)
+    if by in ("single", "random"):
+        return math.fsum(costs), sum(hits)
+    if True not in hits:
+        return math.fsum(costs), 0
     if by == "grid":
-        met = any(hits)
-        return [(expected_finite_list(costs, hits) if met else math.fsum(costs), met)]
-    last = hits.index(True) + 1 if True in hits else len(hits)
-    return [(math.fsum(costs[:last]), any(hits))]
+        return expected_finite_list(costs, hits), 1
+    return math.fsum(costs[: hits.index(True) + 1]), 1
 
 
 def _rounds(track: Track) -> int:
