@@ -12,19 +12,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from hpo_vs_adapt.board import Training
-from hpo_vs_adapt.ledger import Spending
 from hpo_vs_adapt.monitor import HIDDEN_SECONDS, SHOW_SECONDS, Monitor
 from hpo_vs_adapt.plan import Plan
 from hpo_vs_adapt.progress import ArmProgress, Progress, Snapshot, WorkloadProgress
-from hpo_vs_adapt.race import Work
 from hpo_vs_adapt.race_view import race_view
 from hpo_vs_adapt.records import RecordStore
 from hpo_vs_adapt.report.wording import UNKNOWN
 from hpo_vs_adapt.run import run_study
-from hpo_vs_adapt.sparkline import fit_scale, sparkline
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.time_left import TimeLeft
-from tests.record_examples import make_record
 from tests.running import grid, make_study, ray_here
 
 RATE = {"lr": {"low": 1e-4, "high": 1.0, "log": True}}
@@ -271,104 +266,6 @@ def test_an_arm_without_a_trial_has_a_row_without_numbers():
         line for line in text(snapshot([arm("a", done=0)])) if line.startswith("a ")
     )
     assert row.split() == ["a", "0/3", "-", "0", "0", "0", UNKNOWN]
-
-
-def test_a_sparkline_shows_the_best_value_at_the_end_of_each_part_of_the_spending():
-    scale = fit_scale([0.2], 0.9, "max")
-    path = [(0.0, 0.2), (50.0, 0.55), (75.0, 0.9)]
-    # at 25: 0.2, at 50: halfway to the target, at 75 and 100: there
-    assert sparkline(path, 100.0, 4, scale) == "▁▄██"
-
-
-def test_a_sparkline_is_blank_until_there_is_a_value():
-    scale = fit_scale([0.2], 0.9, "max")
-    assert sparkline([(60.0, 0.2)], 100.0, 5, scale) == "  ▁▁▁"
-    assert sparkline([], 0.0, 5, scale) == "     "
-
-
-def test_only_values_that_meet_the_target_are_full_blocks():
-    scale = fit_scale([0.0], 0.9, "max")
-    assert sparkline([(0.0, 0.9 - 1e-12)], 1.0, 1, scale) == "▇"
-    assert sparkline([(0.0, 0.9)], 1.0, 1, scale) == "█"
-    assert sparkline([(0.0, 1.0)], 1.0, 1, scale) == "█"
-
-
-def test_a_metric_that_falls_by_decades_is_drawn_by_its_logarithm():
-    scale = fit_scale([1e3, 10.0], 1e-4, "min")
-    assert scale.log
-    path = [(0.0, 1e3), (1.0, 10 ** (-0.5)), (2.0, 1e-4)]
-    assert sparkline(path, 3.0, 3, scale) == "▄██"
-    assert not fit_scale([3.0], 0.5, "min").log
-    assert not fit_scale([900.0], -959.6, "min").log  # has no logarithm
-
-
-def test_curves_that_begin_at_the_target_are_full():
-    scale = fit_scale([0.95], 0.9, "max")
-    assert sparkline([(0.0, 0.95)], 1.0, 3, scale) == "███"
-
-
-WORK = Work("digits_mlp", "a", trials=10, rounds=1, samples=1000)
-
-
-def test_nothing_is_said_of_time_left_before_training_was_watched_for_a_while():
-    left = TimeLeft()
-    training = {"digits_mlp": Training(1, 4, Spending(100, 0, 1, 0.0, 0.1))}
-    assert left.estimate(50.0, [WORK], {}) == (None, ())
-    assert left.estimate(51.0, [WORK], training) == (None, ())
-    assert left.estimate(52.0, [WORK], training) == (None, ())
-
-
-def test_time_left_is_samples_at_the_seconds_they_took_by_the_packs_at_work():
-    left = TimeLeft()
-    begun = {"digits_mlp": Training(2, 8, Spending(1000, 0, 9, 0.0, 2.0))}
-    later = {"digits_mlp": Training(2, 8, Spending(6000, 0, 9, 0.0, 12.0))}
-    left.estimate(0.0, [WORK], begun)
-    # 2 ms a sample, 10 000 samples to go, 12 s of them done; 10 s of work in 5 s.
-    assert left.estimate(5.0, [WORK], later) == (pytest.approx((20 - 12) / 2), ())
-
-
-def test_trials_that_must_follow_one_another_make_the_time_left_longer():
-    left = TimeLeft()
-    record = make_record(metric=(0.1,) * 11, lanes=4)
-    samples = float(record.curve["samples"].iloc[-1])
-    left.take("digits_mlp", "a", record)
-    running = {"digits_mlp": Training(1, 1, Spending(1, 0, 1, 0.0, 0.1))}
-    left.estimate(0.0, [], running)
-    for _ in range(80):
-        left.take("digits_mlp", "a", record)
-    seconds = record.ledger.charged().seconds
-    work = Work("digits_mlp", "a", trials=8, rounds=8, samples=int(samples))
-    whole, _ = left.estimate(4.0, [work], {})
-    assert whole == pytest.approx(8 * 4 * seconds)  # its lanes took four times as long
-    together = 80 * seconds / 4
-    many = replace(work, trials=1000, rounds=1)
-    estimate, _ = left.estimate(4.0, [many], {})
-    assert estimate == pytest.approx(1000 * seconds / together, rel=0.02)
-
-
-def test_a_trial_that_trains_alone_takes_the_rest_of_its_time():
-    left = TimeLeft()
-    first = {"digits_mlp": Training(10, 10, Spending(1000, 0, 9, 0.0, 0.1))}
-    left.estimate(0.0, [WORK], first)
-    record = make_record(metric=(0.1,) * 11)  # 0.1 s
-    for _ in range(90):
-        left.take("digits_mlp", "a", record)
-    samples = 100 * int(record.curve["samples"].iloc[-1])  # so 10 s
-    work = Work("digits_mlp", "a", trials=1, rounds=1, samples=samples)
-    last = {"digits_mlp": Training(1, 1, Spending(0, 0, 0, 0.0, 4.0))}
-    # Four packs were at work together on average, but they cannot help it now.
-    assert left.estimate(3.0, [work], last)[0] == pytest.approx(10 - 4)
-
-
-def test_a_workload_whose_speed_nobody_knows_is_named_and_left_out():
-    left = TimeLeft()
-    training = {"digits_mlp": Training(1, 4, Spending(100, 0, 1, 0.0, 0.1))}
-    more = {"digits_mlp": Training(1, 4, Spending(9000, 0, 1, 0.0, 9.0))}
-    other = Work("cnn", "a", trials=10, rounds=1, samples=1000)
-    left.estimate(0.0, [WORK], training)
-    known, unmeasured = left.estimate(9.0, [WORK, other, other], more)
-    assert unmeasured == ("cnn",)
-    assert known == left.estimate(9.0, [WORK], more)[0]
 
 
 class Clock:
