@@ -35,9 +35,10 @@ from hpo_vs_adapt.metrics.costs.ranking import (
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
 from hpo_vs_adapt.metrics.sensitivity.batch_sizes import batch_size_spread, lr_drift
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
-    EffectiveDimension,
+    SubsetCurve,
     effective_dimension,
     hyperparameter_sensitivity,
+    subset_curve,
 )
 from hpo_vs_adapt.metrics.sensitivity.importances import (
     IMPORTANCE_COLUMNS,
@@ -122,7 +123,7 @@ __all__ = [
     "Basin",
     "Crossing",
     "CurveGrid",
-    "EffectiveDimension",
+    "SubsetCurve",
     "Tunability",
     "across_workloads",
     "adkins_plane",
@@ -175,6 +176,7 @@ __all__ = [
     "retraining_curves",
     "seeds_needed",
     "sensitivity_numbers",
+    "subset_curve",
     "survival",
     "sweep_table",
     "target_crossing",

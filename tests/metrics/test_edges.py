@@ -161,7 +161,7 @@ DEFINED = {
         (0, 0, 0),
     ),
     "dimension, one configuration": (
-        lambda: effective_dimension(pd.DataFrame({"lr": [0.1]}), [[1.0]]).dimension,
+        lambda: effective_dimension(pd.DataFrame({"lr": [0.1]}), [[1.0]]),
         0,
     ),
     "tunability, nothing": (lambda: tunability([]), [NAN] * 3),

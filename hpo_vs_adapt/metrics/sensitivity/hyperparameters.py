@@ -10,16 +10,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "EffectiveDimension",
+    "SubsetCurve",
     "effective_dimension",
     "hyperparameter_sensitivity",
+    "subset_curve",
 ]
 
 _MOST = 20  # hyperparameters: all their subsets are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class EffectiveDimension:
+class SubsetCurve:
     """How many hyperparameters are worth tuning on each workload.
 
     Args:
@@ -74,8 +75,19 @@ def hyperparameter_sensitivity(
 
 def effective_dimension(
     configurations: pd.DataFrame, scores: ArrayLike, threshold: float = 0.95
-) -> EffectiveDimension:
+) -> float:
     """Return how many hyperparameters must be tuned for most of what tuning all gives.
+
+    It is the `dimension` of `subset_curve`, which takes the same arguments and raises
+    the same errors: NaN without a configuration that was run everywhere.
+    """
+    return subset_curve(configurations, scores, threshold).dimension
+
+
+def subset_curve(
+    configurations: pd.DataFrame, scores: ArrayLike, threshold: float = 0.95
+) -> SubsetCurve:
+    """Return what tuning some of the hyperparameters gives, and how many are needed.
 
     The default is the configuration with the best mean score. ``P_k`` is the best mean
     over environments when a set of k hyperparameters is tuned for each environment and
@@ -122,7 +134,7 @@ def effective_dimension(
     everywhere = np.flatnonzero(~np.isnan(found).any(axis=1))
     complete = found[everywhere]
     if not complete.size:
-        return EffectiveDimension(math.nan, (), ())
+        return SubsetCurve(math.nan, (), ())
     best = _best_by_subset(configurations.iloc[everywhere], complete)
     curve, subsets = _by_size(best, len(names))
     if not curve[-1] > 0:
@@ -135,7 +147,7 @@ def effective_dimension(
         for subset in subsets
     )
     dimension = _crossing(curve, threshold * curve[-1])
-    return EffectiveDimension(dimension, tuple(map(float, curve)), chosen)
+    return SubsetCurve(dimension, tuple(map(float, curve)), chosen)
 
 
 def _checked(scores: ArrayLike) -> NDArray[np.float64]:

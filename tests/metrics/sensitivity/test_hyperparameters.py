@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
     effective_dimension,
     hyperparameter_sensitivity,
+    subset_curve,
 )
 
 often = settings(max_examples=50, deadline=None, derandomize=True)
@@ -104,7 +105,7 @@ def test_the_curve_is_that_of_all_sets_of_hyperparameters(seed):
     rng = np.random.default_rng(seed)
     configurations = grid(*rng.integers(1, 4, size=int(rng.integers(1, 4))))
     found = rng.random((len(configurations), 3))
-    result = effective_dimension(configurations, found)
+    result = subset_curve(configurations, found)
     assert result.curve == pytest.approx(enumerated(configurations, found))
     assert len(result.subsets) == configurations.shape[1] + 1
     assert [len(one) for one in result.subsets] == list(range(len(result.subsets)))
@@ -114,18 +115,19 @@ def test_the_dimension_lies_between_the_points_of_the_curve():
     # Tuned alone, h0 gives .9 and .6, h1 .65 and .6; both give 1 and .6.
     configurations = grid(2, 2)
     found = np.array([[0.6, 0.6], [0.65, 0.5], [0.9, 0.2], [1.0, 0.1]])
-    result = effective_dimension(configurations, found)
+    result = subset_curve(configurations, found)
     assert result.curve == pytest.approx([0.6, 0.75, 0.8])
     assert result.subsets == ((), ("h0",), ("h0", "h1"))
     assert result.dimension == pytest.approx(1 + (0.76 - 0.75) / 0.05)
-    assert effective_dimension(configurations, found, 0.7).dimension == 0
-    assert effective_dimension(configurations, found, 1).dimension == 2
+    assert effective_dimension(configurations, found) == result.dimension
+    assert effective_dimension(configurations, found, 0.7) == 0
+    assert effective_dimension(configurations, found, 1) == 2
 
 
 def test_a_hyperparameter_that_does_nothing_is_not_counted():
     configurations = grid(3, 2, 2)
     found = np.eye(3)[configurations["h0"]] * 0.9 + 0.1
-    result = effective_dimension(configurations, found)
+    result = subset_curve(configurations, found)
     assert result.curve == pytest.approx([0.4, 1, 1, 1])
     assert result.subsets[1] == ("h0",)
     assert result.dimension == pytest.approx(0.55 / 0.6)
@@ -136,7 +138,7 @@ def test_words_and_missing_values_are_values():
         {"decay": [math.nan, math.nan, 0.1], "norm": ["layer", "batch", "layer"]}
     )
     found = [[0.6, 0.6], [0.9, 0.1], [0.1, 0.8]]
-    result = effective_dimension(configurations, found)
+    result = subset_curve(configurations, found)
     assert result.curve == pytest.approx([0.6, 0.75, 0.85])
 
 
@@ -148,17 +150,17 @@ def test_the_order_of_configurations_changes_nothing_even_with_ties(seed, random
     found = rng.integers(1, 3, size=(6, 2)) / 2
     order = list(range(6))
     random.shuffle(order)
-    shuffled = effective_dimension(configurations.iloc[order], found[order])
-    assert shuffled == effective_dimension(configurations, found)
+    shuffled = subset_curve(configurations.iloc[order], found[order])
+    assert shuffled == subset_curve(configurations, found)
 
 
 def test_no_configuration_run_everywhere_has_no_dimension():
-    nothing = effective_dimension(grid(2), [[math.nan, 1], [1, math.nan]])
+    nothing = subset_curve(grid(2), [[math.nan, 1], [1, math.nan]])
     assert math.isnan(nothing.dimension)
     assert nothing.curve == nothing.subsets == ()
-    empty = effective_dimension(grid(2).iloc[:0], np.empty((0, 2)))
+    empty = subset_curve(grid(2).iloc[:0], np.empty((0, 2)))
     assert math.isnan(empty.dimension)
-    assert effective_dimension(grid(2).iloc[:, :0], [[1.0], [1.0]]).dimension == 0
+    assert subset_curve(grid(2).iloc[:, :0], [[1.0], [1.0]]).dimension == 0
 
 
 def test_what_makes_no_sense_is_refused():
@@ -168,10 +170,10 @@ def test_what_makes_no_sense_is_refused():
         hyperparameter_sensitivity([[0.1, math.inf]])
     for threshold in (0, 1.1, math.nan):
         with pytest.raises(ValueError, match="`threshold`"):
-            effective_dimension(grid(2), [[0.1], [0.2]], threshold)
+            subset_curve(grid(2), [[0.1], [0.2]], threshold)
     with pytest.raises(ValueError, match="one row for each"):
-        effective_dimension(grid(2), [[0.1]])
+        subset_curve(grid(2), [[0.1]])
     with pytest.raises(ValueError, match="must be positive"):
-        effective_dimension(grid(2), [[-0.1], [-0.2]])
+        subset_curve(grid(2), [[-0.1], [-0.2]])
     with pytest.raises(ValueError, match="at most 20 columns"):
-        effective_dimension(grid(*[1] * 21), [[1.0]])
+        subset_curve(grid(*[1] * 21), [[1.0]])
