@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpo_vs_adapt.optuna_quiet import quiet_optuna
+from hpo_vs_adapt.optuna_tables import open_database
 
 __all__ = [
     "StorageProblem",
@@ -53,7 +54,7 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
         parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed)
-        return RDBStorage(url)
+        return open_database(url)
     except (
         ImportError,
         OSError,
@@ -246,7 +247,7 @@ def _open_sqlite(url: sqlalchemy.URL) -> RDBStorage:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # A dashboard that reads must not fail the run: wait for it.
     engine = {"connect_args": {"timeout": 60}}
-    storage = RDBStorage(url.render_as_string(False), engine_kwargs=engine)
+    storage = open_database(url.render_as_string(False), engine)
     sqlalchemy.event.listen(storage.engine, "connect", _do_not_wait_for_the_disk)
     storage.engine.dispose()  # the connection it already has
     return storage
