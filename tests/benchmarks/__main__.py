@@ -13,7 +13,7 @@ import sys
 import time
 
 from hpo_vs_adapt.provenance import read_provenance
-from tests.benchmarks import front_end, grid, tables
+from tests.benchmarks import front_end, grid, reports, tables
 
 REPEATS = {"packs": 3, "start": 3, "python": 3, "optuna": 3, "ray": 1}
 """Runs of each way, taken in turn; the quickest counts. Ray's takes minutes."""
@@ -54,10 +54,11 @@ def quickest(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Time a grid in every way, the torch optimizers' steps, and a study's tables."""
+    """Time a grid in every way, optimizers' steps, a study's tables and reports."""
     time_grid()
     front_end.main()
     tables.main()
+    reports.main()
 
 
 def time_grid() -> None:
