@@ -217,7 +217,7 @@ def own_study(folder, place, name, seeds, retries):
     )
 
 
-COSTS = ["cost", "cost_to_target", "sustained_cost", "cost_before_target"]
+COSTS = ["cost", "cost_to_target", "sustained_cost", "cost_before_target", "lost"]
 AMOUNTS = ["sample_gradients", "forward_samples", "steps", "flops"]
 
 

@@ -253,7 +253,7 @@ TUNED = [
     ("ellipsoid", "adam", 0.01, {}),
     ("noisy_ellipsoid", "sgd", 100.0, {"momentum": 0.9, "schedule": "cosine"}),
     ("rosenbrock", "adam", 0.3, {}),
-    ("himmelblau", "sgd", 1.0, {"momentum": 0.9, "schedule": "cosine"}),
+    ("himmelblau", "sgd", 1.0, {"schedule": "cosine"}),
     ("beale", "sgd", 0.03, {"momentum": 0.9}),
     ("eggholder", "sgd", 10.0, {}),
     ("three_hump_camel", "sgd", 0.3, {}),
