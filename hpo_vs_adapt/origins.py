@@ -15,7 +15,7 @@ ORIGIN_COLUMNS = (
     "arm",
     "defaults_from",  # in words; "unknown" if nobody says
     "defaults_trials",  # trained to find them; NaN: unknown
-    "space_from",  # of tuned arms, as the study says; empty for others
+    "space_from",  # of tuned arms, as the rule or the study says; empty for others
     "space_trials",  # trained to choose it; NaN: unknown
 )
 """Columns of `find_origins`."""
@@ -24,10 +24,11 @@ ORIGIN_COLUMNS = (
 def find_origins(study: Study) -> pd.DataFrame:
     """Return where defaults and spaces come from and how many trials they took.
 
-    A rule declares the first of its defaults (`Rule.defaults`, `Rule.defaults_trials`),
-    a calibration of what it chose, and a study of its spaces (`tune.space_from`,
-    `tune.space_trials`). Published work rarely says: NaN then, which is not 0. A
-    portfolio has the origins of its members, and is known only if all of them are.
+    A rule declares it of its defaults (`Rule.defaults`, `Rule.defaults_trials`) and of
+    its space (`Rule.space_from`, `Rule.space_trials`), a calibration of what it chose,
+    and a study of its own spaces (`tune.space_from`, `tune.space_trials`). Published
+    work rarely says: NaN then, which is not 0. A portfolio has the origins of its
+    members, and is known only if all of them are.
 
     Returns:
         Columns `ORIGIN_COLUMNS`, one row an arm, in the order of the study.

@@ -151,6 +151,7 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
             f"adapts: {rule.adapts}\n"
             f"defaults from: {rule.defaults}\n"
             f"trials that finding them took: {_known(rule.defaults_trials)}\n"
+            f"tuners look at: {_spelt_space(rule)}\n"
             f"extra gradients a step: {rule.extra_gradients}\n"
             f"extra copies of the parameters: {rule.extra_memory}"
         )
@@ -162,6 +163,17 @@ def rules_view(rules: Mapping[str, type[Rule]]) -> Group:
             table.add_row(*_texts(*row))
         parts += [Padding(table, (0, 0, 0, 2), expand=False), Text()]
     return Group(*parts)
+
+
+def _spelt_space(rule: type[Rule]) -> str:
+    if not rule.space:
+        return "what the study says"
+    ranges = ", ".join(
+        f"{name} {one.low:g} to {one.high:g}" + (" (log)" if one.log else "")
+        for name, one in rule.space.items()
+    )
+    trials = _known(rule.space_trials)
+    return f"{ranges}; from: {rule.space_from}; trials that choosing it took: {trials}"
 
 
 def _known(number: int | None) -> str:

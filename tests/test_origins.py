@@ -37,6 +37,17 @@ def test_a_study_says_where_a_space_comes_from():
     assert (found["told"].space_from, found["told"].space_trials) == ("a paper", 40)
 
 
+def test_a_rule_says_where_the_space_comes_from_that_a_study_leaves_to_it():
+    left = {"by": "optuna", "trials": 2}
+    found = origins(
+        arm("rule", "clara", tune=left),
+        arm("told", tune={**left, "space_from": "a paper", "space_trials": 3}),
+    )
+    assert found["rule"].space_from == RULES["clara"].space_from != "unknown"
+    assert math.isnan(found["rule"].space_trials)
+    assert (found["told"].space_from, found["told"].space_trials) == ("a paper", 3)
+
+
 def test_calibrated_settings_cost_the_trials_of_their_calibration():
     found = origins(arm("frozen", "nadamw", optimizer={"calibrated": True}))["frozen"]
     chosen = calibrations()["nadamw"]

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 
+from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Resources, Space, Storage, Study
 from tests.studies import STUDY, changed
 
@@ -217,3 +218,33 @@ def test_a_study_made_in_python_keeps_its_text():
     assert study.seeds == (1, 2)
     assert study.source is None
     assert "seeds:\n- 1\n- 2\n" in study.text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_says_where_a_tuner_looks_if_the_study_does_not(rule):
+    arm = {
+        "name": "a",
+        "optimizer": {"rule": rule},
+        "tune": {"by": "random", "trials": 1},
+    }
+    study = Study.from_dict({"name": "s", "workloads": ["digits_mlp"], "arms": [arm]})
+    tune = study.arms[0].tune
+    declared = {
+        name: Space("float", one.low, one.high, one.log)
+        for name, one in RULES[rule].space.items()
+    }
+    assert tune is not None
+    assert tune.space == declared != {}
+    assert tune.space_from == RULES[rule].space_from != "unknown"
+
+
+def test_what_the_study_fixes_is_not_tuned_in_the_space_of_the_rule():
+    arm = {
+        "name": "a",
+        "optimizer": {"rule": "nadamw", "lr": 0.01},
+        "tune": {"by": "optuna", "trials": 4},
+    }
+    study = Study.from_dict({"name": "s", "workloads": ["digits_mlp"], "arms": [arm]})
+    tune = study.arms[0].tune
+    assert tune is not None
+    assert set(tune.space) == {"weight_decay"}

@@ -129,6 +129,15 @@ WRONG = [
     ("arms.0.tune.by", "tpe", "`@` must be `grid`, `random` or `optuna`; got 'tpe'."),
     ("arms.0.tune", {"by": "grid"}, "`@.grid` is missing; `by: grid` needs it."),
     ("arms.0.tune", {"grid": {"lr": [1]}}, "`@.by` is missing."),
+    (
+        "arms.2",
+        {
+            "name": "fixed",
+            "optimizer": {"rule": "tlr", "lr": 0.1},
+            "tune": {"by": "random", "trials": 2},
+        },
+        "`@.tune.space` is missing, and `optimizer` fixes all that `tlr` would tune;",
+    ),
     ("arms.0.optimizer", "sgd", "`@` must be a mapping; got 'sgd'."),
     ("arms.0.optimizer", {"lr": 1}, "`@.rule` is missing."),
     ("arms.0.stop_at_target", 1, "`@` must be true or false; got 1."),

@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -47,6 +48,8 @@ class AdaGradNorm(Rule):
         "landscapes, ICML 2019"
     )
     defaults = "ours"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)

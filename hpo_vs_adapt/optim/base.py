@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hpo_vs_adapt.optim.settings import (
     Lanes,
+    Range,
     Setting,
     SettingProblem,
     Stacked,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Layout",
     "Oracle",
+    "Range",
     "Rule",
     "Run",
     "Setting",
@@ -144,6 +146,9 @@ class Rule(ABC):
     reference: ClassVar[str]  # author, title or name, venue and year
     defaults: ClassVar[str] = "unknown"  # paper, library, calibrated here on ..., ours
     defaults_trials: ClassVar[int | None] = None  # that finding them took, if known
+    space: ClassVar[Mapping[str, Range]] = {}  # of tuners, where a study has no own
+    space_from: ClassVar[str] = "unknown"  # in the same words as `defaults`
+    space_trials: ClassVar[int | None] = None
     extra_gradients: ClassVar[str] = "0"  # a step, for `list rules`
     extra_memory: ClassVar[str] = "0"  # parameter-sized copies, for `list rules`
     exemptions: ClassVar[Mapping[str, str]] = {}  # contract checks, and why not

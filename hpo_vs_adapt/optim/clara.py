@@ -13,6 +13,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -99,6 +100,8 @@ class CLARA(Rule):
         "2025, arXiv 2508.05408"
     )
     defaults = "paper, but damping: calibrated here on digits and MNIST-1D"
+    space: ClassVar[Mapping[str, Range]] = {"damping": Range(1e-5, 0.1)}
+    space_from = "paper (the grid of its tables)"
     extra_memory = "1; 3 with base adam"
 
     def __init__(self, settings: Stacked, run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import Declaration
 from hpo_vs_adapt.optim.external import External
 from hpo_vs_adapt.optim.guests import Guest
@@ -39,6 +39,8 @@ class COCOB(External):
         "betting, NeurIPS 2017"
     )
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"alpha": Range(10, 1000)}
+    space_from = "ours"
     extra_memory = "5 + 2"
 
     @override

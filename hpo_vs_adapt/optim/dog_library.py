@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import Declaration
 from hpo_vs_adapt.optim.external import External
 from hpo_vs_adapt.optim.guests import Guest
@@ -41,6 +41,8 @@ class DoG(External):
     adapts = "rate"
     reference = "Ivgi, Hinder, Carmon, DoG is SGD's best friend, ICML 2023, 2302.12022"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"reps_rel": Range(1e-8, 0.01)}
+    space_from = "ours"
     extra_memory = "2 + 2"
 
     @override

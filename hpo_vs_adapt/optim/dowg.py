@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -52,6 +53,8 @@ class DoWG(Rule):
         "Khaled, Mishchenko, Jin, DoWG unleashed, NeurIPS 2023, arXiv 2305.16284"
     )
     defaults = "the authors' code"
+    space: ClassVar[Mapping[str, Range]] = {"eps": Range(1e-8, 0.01)}
+    space_from = "ours"
     extra_memory = "1"
 
     def __init__(self, settings: Stacked, run: Run) -> None:

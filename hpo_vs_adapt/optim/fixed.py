@@ -13,6 +13,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -85,6 +86,8 @@ class SGD(_Fixed):
     }
     reference = "Robbins & Monro, A stochastic approximation method, 1951"
     defaults = "library (torch)"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 1)}
+    space_from = "ours"
     extra_memory = "0, 1 with momentum"
 
     @override
@@ -103,6 +106,8 @@ class Adam(_Fixed):
     }
     reference = "Kingma & Ba, Adam, ICLR 2015"
     defaults = "paper"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-5, 0.1)}
+    space_from = "ours"
     extra_memory = "2"
 
     @override
@@ -122,6 +127,8 @@ class AdamW(_Fixed):
     }
     reference = "Loshchilov & Hutter, Decoupled weight decay, ICLR 2019"
     defaults = "library (torch)"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-5, 0.1)}
+    space_from = "ours"
     extra_memory = "2"
 
     @override

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Layout, Oracle, Rule, Run, Setting, Stacked, State
+from hpo_vs_adapt.optim.base import (
+    Layout,
+    Oracle,
+    Range,
+    Rule,
+    Run,
+    Setting,
+    Stacked,
+    State,
+)
 from hpo_vs_adapt.optim.bases import refuse_settings_of_other_bases
 from hpo_vs_adapt.optim.clock import Clock
 from hpo_vs_adapt.optim.directions import (
@@ -101,6 +110,8 @@ class GALA(Rule):
         "Gradient Alignment, 2025, arXiv 2506.08419"
     )
     defaults = "paper (momentum); ours (lr, delta)"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-6, 1)}
+    space_from = "ours"
     extra_gradients = "1"
     extra_memory = "1 and the base's; 1 more with the align that is not the default"
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -140,6 +141,8 @@ class GAP(Rule):
         "arXiv 2512.06370"
     )
     defaults = "paper (the front page of its code)"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 1)}
+    space_from = "ours"
     extra_gradients = "0; with validate 1 in val_every"
     extra_memory = "a buffer a candidate; with base adam or adamw 1 more"
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -97,6 +98,8 @@ class Hypergradient(Rule):
         "adaptation with hypergradient descent, ICLR 2018"
     )
     defaults = "paper (lr; hyper_lr of additive SGD)"
+    space: ClassVar[Mapping[str, Range]] = {"hyper_lr": Range(1e-7, 0.1)}
+    space_from = "ours"
     extra_memory = (
         "the base's, and 1 with SGD without momentum or in Nesterov's form; "
         "2 with every above 1"

@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -54,6 +55,8 @@ class SLS(Rule):
         "stochastic gradient, NeurIPS 2019"
     )
     defaults = "the authors' code"
+    space: ClassVar[Mapping[str, Range]] = {"c": Range(0.05, 0.8)}
+    space_from = "ours"
     exemptions: ClassVar[Mapping[str, str]] = {
         "check_nothing_is_read_back": "how many passes a search takes is decided by "
         "their losses, so the host must learn whether a lane still searches"

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import Declaration
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS
 from hpo_vs_adapt.optim.external import External
@@ -37,6 +37,8 @@ class _Mechanic(External):
     adapts = "rate"
     reference = "Cutkosky, Defazio, Mehta, Mechanic, NeurIPS 2023, arXiv 2306.00144"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"s_decay": Range(0.001, 0.1)}
+    space_from = "ours"
     base: ClassVar[type[Optimizer]]
 
     @override

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import Declaration
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS
 from hpo_vs_adapt.optim.external import External
@@ -53,6 +53,8 @@ class MoMo(External):
     adapts = "rate"
     reference = "Schaipp et al., MoMo, ICML 2024, arXiv 2305.07583"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
     extra_memory = "2 + 2"
 
     @override
@@ -85,6 +87,7 @@ class MoMoAdam(MoMo):
         **ADAM_SETTINGS,
         **_BOUND,
     }
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 0.1)}
     extra_memory = "3 + 2"
 
     @override

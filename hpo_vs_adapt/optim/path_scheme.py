@@ -15,6 +15,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -69,6 +70,8 @@ class _PathScheme(Rule):
         "Fast As Possible But Not Faster, 2017, arXiv 1709.01427"
     )
     defaults = "ours, calibrated on digits"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-6, 1)}
+    space_from = "ours"
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)

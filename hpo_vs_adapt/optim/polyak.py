@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -54,6 +55,8 @@ class SPS(Rule):
         "SGD, AISTATS 2021"
     )
     defaults = "the authors' code"
+    space: ClassVar[Mapping[str, Range]] = {"c": Range(0.1, 2)}
+    space_from = "ours"
 
     def __init__(self, settings: Stacked, run: Run) -> None:
         super().__init__(settings, run)

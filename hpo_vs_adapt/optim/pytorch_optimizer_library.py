@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import EXEMPTIONS, Declaration
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS
 from hpo_vs_adapt.optim.external import External
@@ -84,6 +84,8 @@ class DAdaptSGD(_Distance):
     }
     reference = "Defazio & Mishchenko, D-Adaptation, ICML 2023, arXiv 2301.07733"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
     extra_memory = "3 + 2"
 
     @override
@@ -106,6 +108,8 @@ class DAdaptAdam(_Distance):
     }
     reference = DAdaptSGD.reference
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
     extra_memory = "3 + 2"
 
 
@@ -126,6 +130,8 @@ class Prodigy(_Distance):
     }
     reference = "Mishchenko & Defazio, Prodigy, ICML 2024, arXiv 2306.06101"
     defaults = "library; safeguard_warmup on, as its authors advise with warm-up"
+    space: ClassVar[Mapping[str, Range]] = {"d_coef": Range(0.1, 10)}
+    space_from = "ours; its authors advise to tune d_coef alone"
     extra_memory = "4 + 2"
 
 
@@ -163,6 +169,8 @@ class ScheduleFreeSGD(_ScheduleFree):
         "weight_decay": _COUPLED,
         "warmup": SCHEDULE_SETTINGS["warmup"],
     }
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 100)}
+    space_from = "ours"
     extra_memory = "1 + 2"
 
 
@@ -176,6 +184,8 @@ class ScheduleFreeAdamW(_ScheduleFree):
         "weight_decay": _DECOUPLED,
         "warmup": SCHEDULE_SETTINGS["warmup"],
     }
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 0.1)}
+    space_from = "ours"
     extra_memory = "2 + 2"
 
 
@@ -188,6 +198,8 @@ class ScheduleFreeRAdam(_ScheduleFree):
         **ADAM_SETTINGS,
         "weight_decay": _DECOUPLED,
     }
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 0.1)}
+    space_from = "ours"
     extra_memory = "2 + 2"
     exemptions: ClassVar[Mapping[str, str]] = {
         **EXEMPTIONS,
@@ -214,6 +226,8 @@ class AliG(External):
         "ICML 2020"
     )
     defaults = "ours; the library has no cap and no momentum"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
     extra_memory = "1 + 2"
 
     @override
@@ -245,6 +259,8 @@ class AdamG(External):
         "2024, arXiv 2405.04376"
     )
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.01, 10)}
+    space_from = "ours"
     extra_memory = "3 + 2"
 
     @override

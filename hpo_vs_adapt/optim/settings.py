@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Lanes",
+    "Range",
     "Setting",
     "SettingProblem",
     "Stacked",
@@ -62,6 +63,21 @@ class SettingProblem(ValueError):
     def __reduce__(self) -> tuple[type[SettingProblem], tuple[object, ...]]:
         parts = (self.name, self.value, self.rule, self.nearest, self.unknown)
         return type(self), parts
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Where a tuner looks for one setting, if a study does not say.
+
+    Args:
+        low: Least number.
+        high: Largest number.
+        log: Whether numbers are drawn on a log scale.
+    """
+
+    low: float
+    high: float
+    log: bool = True
 
 
 @dataclass(frozen=True, slots=True)

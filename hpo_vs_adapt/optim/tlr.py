@@ -12,6 +12,7 @@ from typing_extensions import override
 from hpo_vs_adapt.optim.base import (
     Layout,
     Oracle,
+    Range,
     Rule,
     Run,
     Setting,
@@ -103,6 +104,8 @@ class TLR(Rule):
         "ICASSP 2023"
     )
     defaults = "paper (gamma, cap); ours (lr, every)"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-6, 1)}
+    space_from = "ours"
     extra_gradients = "0; 1 with form look_ahead"
     extra_memory = "2 and the base's; the base's and 1 with form look_ahead"
 

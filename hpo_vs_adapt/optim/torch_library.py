@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from hpo_vs_adapt.optim.base import Setting
+from hpo_vs_adapt.optim.base import Range, Setting
 from hpo_vs_adapt.optim.declarations import Declaration
 from hpo_vs_adapt.optim.directions import ADAM_SETTINGS
 from hpo_vs_adapt.optim.external import External
@@ -37,6 +37,8 @@ class NAdam(External):
     adapts = "nothing"
     reference = "Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 0.1)}
+    space_from = "ours"
     extra_memory = "2 + 2"
 
 
@@ -49,6 +51,11 @@ class NAdamW(NAdam):
         "weight_decay": Setting(1e-2, "decoupled weight decay, times the rate", low=0),
     }
     defaults = "library; weight_decay that of torch's AdamW"
+    space: ClassVar[Mapping[str, Range]] = {
+        "lr": Range(1e-4, 0.1),
+        "weight_decay": Range(1e-4, 0.1),
+    }
+    space_from = "ours"
 
 
 class RMSprop(External):
@@ -70,6 +77,8 @@ class RMSprop(External):
     adapts = "nothing"
     reference = "Hinton, Neural networks for machine learning, lecture 6, 2012"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(1e-4, 0.1)}
+    space_from = "ours"
     extra_memory = "1 + 2, 2 + 2 with momentum"
 
 
@@ -89,6 +98,8 @@ class Adagrad(External):
     adapts = "nothing"
     reference = "Duchi, Hazan, Singer, Adaptive subgradient methods, JMLR 2011"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.001, 1)}
+    space_from = "ours"
     extra_memory = "1 + 2"
 
 
@@ -111,6 +122,8 @@ class Muon(External):
     adapts = "nothing"
     reference = "Jordan et al., Muon, 2024; Liu et al., 2025, arXiv 2502.16982"
     defaults = "library"
+    space: ClassVar[Mapping[str, Range]] = {"lr": Range(0.001, 0.1)}
+    space_from = "ours"
     extra_memory = "1 + 2 for matrices, else 2 + 2"
 
     @override

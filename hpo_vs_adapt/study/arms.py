@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpo_vs_adapt.calibrations import Calibration, calibrations
 from hpo_vs_adapt.study.errors import FieldError, Problems
 from hpo_vs_adapt.study.parts import Arm, Tune
-from hpo_vs_adapt.study.schema import ArmSchema, TuneSchema, given
+from hpo_vs_adapt.study.schema import ArmSchema, SpaceSchema, TuneSchema, given
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ OWN_KEYS = {
 
 NEEDED_KEYS = {
     "grid": ("grid",),
-    "random": ("space", "trials"),
-    "optuna": ("space", "trials"),
+    "random": ("trials",),
+    "optuna": ("trials",),
 }
 
 
@@ -140,10 +140,43 @@ def _tune(
             _not_fixed(path, f"{path}.space.{name}", name, fixed)
             space[name] = known.space(f"{path}.space.{name}", name, choosable)
     stated = given(schema) | {"grid": grid, "space": space}
+    if "space" in OWN_KEYS[schema.by] and schema.space is None:
+        with problems.collecting():
+            stated = _space_of_rule(path, known, fixed) | given(schema)
     if schema.by == "optuna":
         with problems.collecting():
             stated |= _sampler(schema, path)
     return Tune(**stated)
+
+
+def _space_of_rule(
+    path: str, known: Known, fixed: Mapping[str, Value]
+) -> dict[str, Any]:
+    """Return the space that a rule declares, less what is fixed, and its origin."""
+    rule = known.rule
+    space = {
+        name: known.space(
+            f"{path}.space.{name}",
+            name,
+            SpaceSchema(low=one.low, high=one.high, log=one.log),
+        )
+        for name, one in rule.space.items()
+        if name not in fixed
+    }
+    if not space:
+        why = (
+            f"`optimizer` fixes all that `{known.name}` would tune"
+            if rule.space
+            else f"`{known.name}` does not say what to tune"
+        )
+        raise FieldError(
+            f"`{path}.space` is missing, and {why}; name at least one setting there."
+        )
+    return {
+        "space": space,
+        "space_from": rule.space_from,
+        "space_trials": rule.space_trials,
+    }
 
 
 def _check_keys(schema: TuneSchema, path: str, problems: Problems) -> None:
@@ -162,7 +195,8 @@ def _check_keys(schema: TuneSchema, path: str, problems: Problems) -> None:
             problems.found.append(
                 f"`{path}.{key}` is missing; `by: {schema.by}` needs it."
             )
-        elif not stated[key]:
+    for key in ("grid", "space"):
+        if key in OWN_KEYS[schema.by] and stated.get(key) == {}:
             rule = "must name at least one setting"
             problems.found.append(f"`{path}.{key}` {rule}; got {stated[key]!r}.")
 

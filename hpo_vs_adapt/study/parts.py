@@ -87,7 +87,8 @@ class Tune:
     Args:
         by: ``grid``, ``random``, ``optuna`` or ``portfolio``.
         grid: Setting to its values, for `grid`.
-        space: Setting to its range, for `random` and `optuna`.
+        space: Setting to its range, for `random` and `optuna`; the rule's own if the
+            study names none.
         sampler: Optuna's sampler by name, for `optuna`.
         sampler_args: Its arguments.
         trials: Trials a stream, for `random` and `optuna`.
