@@ -58,7 +58,10 @@ class Lineup:
             for arm in arms.values():
                 tracks += self._policies(prepared, arm)
             for sweep in self._study.sensitivity:
-                tracks += [self._sweep(prepared, arms[n], sweep) for n in sweep.arms]
+                if prepared.entry.name in sweep.workloads:
+                    tracks += [
+                        self._sweep(prepared, arms[n], sweep) for n in sweep.arms
+                    ]
         return tracks
 
     def retrain(self, track: Track) -> Track:

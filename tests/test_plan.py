@@ -153,3 +153,13 @@ def test_arms_that_stop_at_the_target_share_trials_with_those_that_do_not(plan):
     made = plan(stops)
     job = made.next_pack(1, lambda request: 100)
     assert {spec.stop_at for spec in job.specs} == {made.study.workloads[0].target}
+
+
+def test_a_sweep_asks_on_its_workloads_only(plan):
+    both = ["iris_logreg", "wine_logreg"]
+    sweep = {"arms": ["single"], "vary": {"lr": RATES}, "workloads": both[1:]}
+    made = plan(single(), workloads=both, sensitivity=[sweep])
+    swept = {
+        track.prepared.entry.name for track in made.tracks if track.role == "sweep"
+    }
+    assert swept == {"wine_logreg"}

@@ -80,6 +80,18 @@ def test_workloads_and_arms_that_are_not_named_are_left_out():
     assert [sweep.arms for sweep in study.sensitivity] == [("grid",), ("adam",)]
 
 
+def test_sweeps_on_workloads_that_are_left_out_are_left_out():
+    vary = {"lr": [0.1]}
+    sweeps = [
+        {"arms": ["adam"], "vary": vary, "workloads": ["digits_mlp"]},
+        {"arms": ["tlr"], "vary": vary, "workloads": ["digits_mlp", "iris"]},
+    ]
+    study = Study.from_dict(
+        {**STUDY, "sensitivity": sweeps, "smoke": {"workloads": ["iris"]}}, smoke=True
+    )
+    assert [(s.arms, s.workloads) for s in study.sensitivity] == [(("tlr",), ("iris",))]
+
+
 def test_changes_are_merged_key_by_key():
     study = smoke(
         workloads={"iris": {"evaluate_every": 3}},

@@ -215,6 +215,21 @@ WRONG = [
         ],
         "`@[1]` varies the same settings of `adam` as `@[0]`",
     ),
+    (
+        "sensitivity",
+        [{"arms": ["adam"], "vary": {"lr": [1]}, "workloads": ["iris_logrg"]}],
+        "`@[0].workloads[0]`: there is no workload `iris_logrg`; did you mean `iris_logreg`?",
+    ),
+    (
+        "sensitivity",
+        [{"arms": ["adam"], "vary": {"lr": [1]}, "workloads": ["digits_mlp"] * 2}],
+        "`@[0].workloads` must not name `digits_mlp` twice.",
+    ),
+    (
+        "sensitivity",
+        [{"arms": ["adam"], "vary": {"lr": [1]}, "workloads": []}],
+        "`@[0].workloads` must not be empty.",
+    ),
     ("resources", {"lanes": 0}, "`@.lanes` must be auto or a positive integer; got"),
     ("resources", {"gpu": -1}, "`@.gpu` must be auto or a number >= 0; got -1."),
     ("resources", {"retries": 1.5}, "`@.retries` must be an integer >= 0; got 1.5."),

@@ -136,6 +136,7 @@ def _sweeps_by_arm(study: Study) -> dict[str, list[Sweep]]:
 
 def _sweeps_of(sweeps: list[Sweep], trial: Any) -> Iterator[str]:
     """Yield the names of the sweeps that a trial can be of: one, but for twins."""
+    sweeps = [sweep for sweep in sweeps if trial.workload in sweep.workloads]
     if len(sweeps) > 1:
         given = {**json.loads(trial.settings), "batch_size": trial.batch_size}
         sweeps = [s for s in sweeps if _has(s, trial.number, given)]

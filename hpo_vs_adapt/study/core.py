@@ -140,15 +140,15 @@ def _build(
     portfolios = dict.fromkeys(
         one.name for one in schema.arms if one.any_of is not None
     )
+    labels = [None if entry is None else entry.name for entry in entries]
     sweeps = [
-        build_sweep(one, f"sensitivity[{i}]", {**portfolios, **named}, problems)
+        build_sweep(one, f"sensitivity[{i}]", {**portfolios, **named}, labels, problems)
         for i, one in enumerate(schema.sensitivity or ())
     ]
     _check_swept(sweeps, portfolios, problems)
     check_overlaps(sweeps, problems)
     workloads = tuple(entry for entry in entries if entry is not None)
     arms = _arms(schema, named, problems)
-    labels = [None if entry is None else entry.name for entry in entries]
     _check_distinct("workloads", "label", labels, problems)
     _check_distinct("arms", "name", [one.name for one in schema.arms], problems)
     reference = _reference(schema, problems)

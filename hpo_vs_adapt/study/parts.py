@@ -172,10 +172,12 @@ class Sweep:
     Args:
         arms: Names of the arms whose rules are swept, without their `tune`.
         vary: Setting, or ``batch_size``, to its values.
+        workloads: Labels of the workloads that it runs on.
     """
 
     arms: tuple[str, ...]
     vary: Mapping[str, tuple[Value, ...]]
+    workloads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ class SweepSchema(_Schema):
 
     arms: tuple[Name, ...]
     vary: dict[str, Values]
+    workloads: tuple[Name, ...] | None = None
 
 
 class StorageSchema(_Schema):

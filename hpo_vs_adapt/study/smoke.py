@@ -63,7 +63,7 @@ def merge_smoke(
         "workloads": list(workloads.values()),
         "arms": list(arms.values()),
         "reference": schema.reference if schema.reference in arms else None,
-        "sensitivity": _sweeps(data, smoke, arms),
+        "sensitivity": _sweeps(data, smoke, arms, workloads),
     }
     return {key: v for key, v in merged.items() if v is not None and key != "smoke"}
 
@@ -102,15 +102,20 @@ def _merged(entry: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 
 def _sweeps(
-    data: Mapping[str, Any], smoke: SmokeSchema, arms: Mapping[str, Any]
+    data: Mapping[str, Any],
+    smoke: SmokeSchema,
+    arms: Mapping[str, Any],
+    workloads: Mapping[str, Any],
 ) -> list[Any]:
     if smoke.sensitivity is not None:
         return list(smoke.sensitivity)
     sweeps = []
     for sweep in data.get("sensitivity") or ():
-        kept = [name for name in sweep["arms"] if name in arms]
-        if kept:
-            sweeps.append({**sweep, "arms": kept})
+        kept = {"arms": [name for name in sweep["arms"] if name in arms]}
+        if sweep.get("workloads") is not None:
+            kept["workloads"] = [w for w in sweep["workloads"] if w in workloads]
+        if all(kept.values()):
+            sweeps.append({**sweep, **kept})
     return sweeps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from hpo_vs_adapt.study.arms import check_together, combinations
@@ -21,7 +22,11 @@ Built = tuple[Arm, Known]
 
 
 def build_sweep(
-    schema: SweepSchema, path: str, arms: Mapping[str, Built | None], problems: Problems
+    schema: SweepSchema,
+    path: str,
+    arms: Mapping[str, Built | None],
+    workloads: Sequence[str | None],
+    problems: Problems,
 ) -> Sweep:
     """Return a sweep; what is wrong with it is added to `problems`.
 
@@ -29,10 +34,11 @@ def build_sweep(
         schema: As the file has it.
         path: Where it is in the file, ``sensitivity[0]``.
         arms: All arms by name; None for one that is wrong itself.
+        workloads: Labels of all workloads; None for one that is wrong itself.
         problems: Collects what is wrong.
     """
-    for key in ("arms", "vary"):
-        if not getattr(schema, key):
+    for key in ("arms", "vary", "workloads"):
+        if getattr(schema, key) in ((), {}):
             problems.found.append(f"`{path}.{key}` must not be empty.")
     before = len(problems.found)
     vary: dict[str, tuple[Value, ...]] = {}
@@ -48,7 +54,28 @@ def build_sweep(
                 for point in combinations(vary):
                     at = f"{path}.vary` for `{arm.name}"
                     check_together(at, known, arm.settings, point)
-    return Sweep(schema.arms, vary)
+    places = tuple(label for label in workloads if label is not None)
+    if schema.workloads is not None:
+        _check_places(schema.workloads, path, workloads, problems)
+        places = schema.workloads
+    return Sweep(schema.arms, vary, places)
+
+
+def _check_places(
+    named: Sequence[str],
+    path: str,
+    workloads: Sequence[str | None],
+    problems: Problems,
+) -> None:
+    known = [label for label in workloads if label is not None]
+    for i, name in enumerate(named):
+        if name in named[:i]:
+            problems.found.append(f"`{path}.workloads` must not name `{name}` twice.")
+        elif name not in known and None not in workloads:
+            problems.found.append(
+                f"`{path}.workloads[{i}]`: there is no workload `{name}`; "
+                f"{nearest(name, sorted(known))}"
+            )
 
 
 def _swept(
@@ -71,11 +98,13 @@ def _swept(
 
 def check_overlaps(sweeps: Sequence[Sweep], problems: Problems) -> None:
     """Note sweeps of one arm over the same settings: they would share a name."""
-    seen: dict[tuple[str, frozenset[str]], int] = {}
+    seen: dict[tuple[str, str, frozenset[str]], int] = {}
+    noted = set()
     for i, sweep in enumerate(sweeps):
-        for arm in sweep.arms:
-            first = seen.setdefault((arm, frozenset(sweep.vary)), i)
-            if first != i:
+        for arm, workload in product(sweep.arms, sweep.workloads):
+            first = seen.setdefault((arm, workload, frozenset(sweep.vary)), i)
+            if first != i and (arm, i) not in noted:
+                noted.add((arm, i))
                 problems.found.append(
                     f"`sensitivity[{i}]` varies the same settings of `{arm}` as "
                     f"`sensitivity[{first}]`; write the values into one list."

@@ -71,15 +71,17 @@ def study(
 ) -> Study:
     if arms is None:
         arms = [grid_arm(), optuna_arm(), fixed_arm(), adaptive_arm()]
+    entries = tuple(workloads or [workload()])
     swept = tuple(arm.name for arm in arms if arm.by != "optuna")
     rates = tuple(10.0**power for power in range(-6, 2))
+    sweeps = (Sweep(swept, {"lr": rates}, tuple(entry.name for entry in entries)),)
     return Study(
         name=name,
         seeds=tuple(seeds),
-        workloads=tuple(workloads or [workload()]),
+        workloads=entries,
         arms=tuple(arms),
         reference=arms[0].name,
-        sensitivity=(Sweep(swept, {"lr": rates}),) if sweep and swept else (),
+        sensitivity=sweeps if sweep and swept else (),
         storage=Storage(),
         resources=Resources(),
         source=None,

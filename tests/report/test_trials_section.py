@@ -61,9 +61,10 @@ def test_a_trial_is_found_in_its_optuna_study(changes, name):
 
 def test_of_several_sweeps_the_one_that_asked_for_the_settings_is_named():
     study = builder.study([builder.fixed_arm()])
+    places = ("digits_mlp",)
     sweeps = (
-        Sweep(("adam-default",), {"lr": (0.1, 0.2)}),
-        Sweep(("adam-default",), {"lr": (0.3, 0.4), "batch_size": (50, 100)}),
+        Sweep(("adam-default",), {"lr": (0.1, 0.2)}, places),
+        Sweep(("adam-default",), {"lr": (0.3, 0.4), "batch_size": (50, 100)}, places),
     )
     study = dataclasses.replace(study, sensitivity=sweeps)
     for number, lr, size, name in (
@@ -74,6 +75,16 @@ def test_of_several_sweeps_the_one_that_asked_for_the_settings_is_named():
         settings = json.dumps({"lr": lr})
         row = trial(role="sweep", number=number, settings=settings, batch_size=size)
         assert optuna_study(study, row).endswith(f"/sweep/{name}")
+
+
+def test_a_sweep_on_another_workload_has_asked_for_nothing_here():
+    study = builder.study([builder.fixed_arm()])
+    arms, rates = ("adam-default",), {"lr": (0.1, 0.2)}
+    both = {**rates, "batch_size": (50, 100)}
+    sweeps = (Sweep(arms, rates, ("iris",)), Sweep(arms, both, ("digits_mlp",)))
+    study = dataclasses.replace(study, sensitivity=sweeps)
+    row = trial(role="sweep", number=0, settings='{"lr": 0.1}', batch_size=50)
+    assert optuna_study(study, row).endswith("/sweep/batch_size+lr")
 
 
 @pytest.mark.slow
