@@ -542,7 +542,7 @@ def test_what_only_one_report_has_is_named_and_long_lists_are_cut(tmp_path):
     comparison = compared(one, two)
     assert notes(comparison, "Only in A") == (
         "workloads wine_mlp",
-        "arms arm-2, arm-3, arm-4, arm-5, arm-6, arm-7, arm-8 and 3 more",
+        "arms arm-2, arm-3, arm-4, arm-5, arm-6, arm-7, arm-8 and 3 others",
     )
     assert notes(comparison, "Only in B") == ("arms new",)
     assert set(comparison.changes["arm"]) == {"arm-0", "arm-1"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hpo_vs_adapt.compare.arm_trials import units
 from hpo_vs_adapt.compare.report_files import Report
-from hpo_vs_adapt.report.wording import UNKNOWN, counted, series, shorten
+from hpo_vs_adapt.report.wording import UNKNOWN, counted, listed, shorten
 
 __all__ = ["Note", "make_notes"]
 
@@ -19,7 +19,7 @@ UNSET = "default"
 _LONGEST = 48
 """Letters of a value."""
 
-_MOST = 8
+_MOST = 7
 """Names that are told; the rest are counted."""
 
 _TRIAL = ["workload", "arm", "role", "stream", "number", "seed", "batch_size", "given"]
@@ -158,18 +158,18 @@ def _retrained(first: Report, other: Report) -> Iterator[str]:
     moved = both[both["key"] != both["key_other"]]
     for workload, rows in moved.groupby("workload", sort=False):
         arms = list(dict.fromkeys(map(str, rows["arm"])))
-        yield f"{workload}: {counted(len(rows), 'trial')} of {_listed(arms)}"
+        yield f"{workload}: {counted(len(rows), 'trial')} of {listed(arms, _MOST)}"
 
 
 def _only(first: Report, other: Report) -> Iterator[str]:
     """Name what the first report has and the other has not."""
     gone = [name for name in first.workloads if name not in other.workloads]
     if gone:
-        yield f"workloads {_listed(gone)}"
+        yield f"workloads {listed(gone, _MOST)}"
     theirs = {arm for _, arm in other.arms}
     lost = [arm for arm in _arms(first) if arm not in theirs]
     if lost:
-        yield f"arms {_listed(lost)}"
+        yield f"arms {listed(lost, _MOST)}"
 
 
 def _unfinished(report: Report) -> Iterator[str]:
@@ -178,12 +178,6 @@ def _unfinished(report: Report) -> Iterator[str]:
     for (workload, arm), planned, done in sums.itertuples():
         if done < planned:
             yield f"{workload}, {arm}: {done} of {counted(planned, 'trial')}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    told = names if len(names) <= _MOST else names[: _MOST - 1]
-    others = len(names) - len(told)
-    return series([*told, *([f"{others} more"] if others else [])])
 
 
 def _shared_arms(first: Report, other: Report) -> list[str]:
