@@ -26,6 +26,7 @@ __all__ = [
     "bootstrap",
     "improvement_interval",
     "iqm",
+    "outer_quantiles",
     "probability_of_improvement",
 ]
 
@@ -103,7 +104,7 @@ def bootstrap(
             values = _labelled(statistic(resample))
             found[place] = values.reindex(estimate.index)
     known = draws.spread & estimate.notna().to_numpy()
-    low, high = np.where(known, _bounds(found, confidence), math.nan)
+    low, high = np.where(known, outer_quantiles(found, confidence), math.nan)
     return pd.DataFrame({"estimate": estimate, "low": low, "high": high})
 
 
@@ -213,7 +214,7 @@ def improvement_interval(
             places = np.searchsorted(values, runs)[drawn]
             counts.append(place_counts(places, values.size))
         total += share_won(*counts)
-    low, high = _bounds(total[:, None] / len(tasks), confidence)
+    low, high = outer_quantiles(total[:, None] / len(tasks), confidence)
     return float(low[0]), float(high[0])
 
 
@@ -223,10 +224,15 @@ def _labelled(result: float | Mapping[Hashable, float] | pd.Series) -> pd.Series
     return pd.Series([result], dtype=np.float64)
 
 
-def _bounds(
+def outer_quantiles(
     found: NDArray[np.float64], confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the outer quantiles of each column; NaN may be anything."""
+    """Return the outer quantiles of each column of resampled statistics.
+
+    Args:
+        found: Shape `(samples, statistics)`; NaN might be anything.
+        confidence: Share of the resamples between them.
+    """
     tail = (1 - confidence) / 2
     unknown = np.isnan(found)
     # No interpolation: between a number and inf there is nothing.

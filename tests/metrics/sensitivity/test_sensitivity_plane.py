@@ -60,19 +60,51 @@ def test_low_metrics_are_good_where_the_mode_says_so():
     pd.testing.assert_frame_equal(low, high)
 
 
-def test_arms_that_were_not_swept_alike_everywhere_are_not_placed():
+def test_settings_that_were_not_tried_on_every_workload_are_left_out():
     one, other = two_arms()
     rows = sweep("one", one) + sweep("other", other)
-    lacking = [row for row in rows if row["arm"] == "one" or row["number"]]
-    lacking += [row for row in rows if row not in lacking and row["workload"] != "wine"]
+    whole = adkins_plane(table(*rows)).set_index("arm")
+    lacking = [
+        row
+        for row in rows
+        if row["arm"] == "one" or row["number"] or row["workload"] != "wine"
+    ]
     found = adkins_plane(table(*lacking)).set_index("arm")
-    assert math.isfinite(found.loc["one", "phi"])
-    assert found.loc["other", ["phi", "tuned", "default"]].isna().all()
+    assert found["configurations"].to_dict() == {"one": 5, "other": 3}
+    without = [row for row in lacking if row["arm"] == "one" or row["number"]]
+    left = adkins_plane(table(*without)).set_index("arm")
+    # The percentiles are those of all that was tried, so scores differ a little.
+    assert found.loc["other", "phi"] == pytest.approx(left.loc["other", "phi"], rel=0.2)
+    assert found.loc["other", "phi"] != whole.loc["other", "phi"]
+
+
+def test_arms_that_were_not_swept_everywhere_are_not_placed():
+    one, other = two_arms()
+    rows = sweep("one", one) + sweep("other", other)
     elsewhere = [
-        row for row in rows if row["arm"] == "one" or row["workload"] == "wine"
+        row for row in rows if row["arm"] == "one" or row["workload"] != "wine"
     ]
     found = adkins_plane(table(*elsewhere)).set_index("arm")
+    assert math.isfinite(found.loc["one", "phi"])
+    assert found.loc["other", ["phi", "tuned", "default"]].isna().all()
+    alone = [row for row in rows if row["arm"] == "one" or not row["number"]]
+    found = adkins_plane(table(*alone)).set_index("arm")
+    assert (found.loc["other", "configurations"], found.loc["other", "workloads"]) == (
+        (1, 3)
+    )
     assert math.isnan(found.loc["other", "phi"])
+
+
+def test_other_batch_sizes_than_a_workloads_own_are_no_configurations():
+    one, _ = two_arms()
+    own = {"digits": 32, "wine": 64, "rings": 128}
+    rows = [{**r, "batch_size": own[r["workload"]]} for r in sweep("one", one)]
+    larger = [{**r, "batch_size": 256} for r in rows if r["workload"] == "digits"]
+    expected = adkins_plane(table(*rows)).iloc[0]
+    assert math.isnan(adkins_plane(table(*rows, *larger))["phi"].iloc[0])
+    found = adkins_plane(table(*rows, *larger), batch_sizes=own).iloc[0]
+    assert (found["configurations"], found["workloads"]) == (5, 3)
+    assert found["phi"] == pytest.approx(expected["phi"], rel=0.05)
 
 
 def test_one_workload_alone_has_no_plane():
