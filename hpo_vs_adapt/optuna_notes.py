@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -72,7 +71,7 @@ def study_note(
         "Cost so far": f"{amount(sum(r.ledger.cost for _, r in answers))} sample "
         "gradients",
         "Bill of the arm": escaped(_bill(bill)),
-        "Made by": _command(study),
+        "Made by": escaped(study.command or "hpo_vs_adapt.run_study in Python"),
         "Report": f"[index.html]({report}), served by `hpo-vs-adapt dashboard`",
     }
     table = [f"| {name} | {text} |" for name, text in rows.items() if text]
@@ -213,9 +212,3 @@ def _bill(bill: Mapping[str, Any] | None) -> str:
     cost = " ".join(filter(None, [amount(bill["bill"]), "sample gradients", spread]))
     return f"{cost}{tuned}; {passes}"
 
-
-def _command(study: Study) -> str:
-    if study.source is None:
-        return "`hpo_vs_adapt.run_study` in Python"
-    smoke = ["--smoke"] if study.smoke else []
-    return escaped(shlex.join(["hpo-vs-adapt", "run", str(study.source), *smoke]))

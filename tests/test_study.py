@@ -248,3 +248,15 @@ def test_what_the_study_fixes_is_not_tuned_in_the_space_of_the_rule():
     tune = study.arms[0].tune
     assert tune is not None
     assert set(tune.space) == {"weight_decay"}
+
+
+def test_a_study_knows_the_command_that_runs_it(tmp_path, monkeypatch):
+    file = tmp_path / "my studies" / "quickstart.yaml"
+    file.parent.mkdir()
+    file.write_text(EXAMPLE)
+    assert Study.from_yaml(file).command == f"hpo-vs-adapt run '{file}'"
+    monkeypatch.chdir(tmp_path)
+    relative = "hpo-vs-adapt run 'my studies/quickstart.yaml'"
+    assert Study.from_yaml(file).command == relative
+    assert Study.from_yaml("my studies/quickstart.yaml").command == relative
+    assert Study.from_dict(STUDY).command is None

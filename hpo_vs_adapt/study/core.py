@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,14 @@ class Study:
     published: Published | None = None
     smoke: bool = False
 
+    @property
+    def command(self) -> str | None:
+        """The command line that runs it; None if it was not read from a file."""
+        if self.source is None:
+            return None
+        smoke = ["--smoke"] if self.smoke else []
+        return shlex.join(["hpo-vs-adapt", "run", _from_here(self.source), *smoke])
+
     @classmethod
     def from_yaml(cls, path: str | Path, *, smoke: bool = False) -> Study:
         """Return the study in a YAML file.
@@ -117,6 +126,12 @@ def _read(
         if smoke:
             return _build(less, base, source, _as_text(merged), smoke=True)
     return _build(schema, base, source, text, smoke=False)
+
+
+def _from_here(file: Path) -> str:
+    """Return a file's path as people write it: relative where it lies below."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def _as_text(mapping: Mapping[str, Any]) -> str:
