@@ -9,6 +9,7 @@ import pandas as pd
 
 from hpo_vs_adapt import metrics
 from hpo_vs_adapt.origins import find_origins
+from hpo_vs_adapt.report.headlines import make_headlines
 from hpo_vs_adapt.results import Results
 
 __all__ = ["Analyses", "make_analyses"]
@@ -22,6 +23,7 @@ class Analyses:
     """Tables of the metrics; every one is also written as a CSV file.
 
     Args:
+        headlines: What each answer turns on, see `headlines.make_headlines`.
         ranking: Arms of a workload by their bills, see `metrics.ranking`.
         across_workloads: Arms over all workloads, see `metrics.across_workloads`.
         budget_profiles: Shares of workloads solved, see `metrics.budget_profiles`.
@@ -44,6 +46,7 @@ class Analyses:
         seeds_needed: To resolve 10 %, see `metrics.seeds_needed`.
     """
 
+    headlines: pd.DataFrame
     ranking: pd.DataFrame
     across_workloads: pd.DataFrame
     budget_profiles: pd.DataFrame
@@ -81,6 +84,7 @@ def make_analyses(
     best, chances = metrics.tuning_tables(records, results.curves, results.modes)
     numbers = results.sensitivity()
     return Analyses(
+        headlines=make_headlines(results, bills),
         ranking=_ranking(results, bills),
         across_workloads=metrics.across_workloads(
             begun, results.trainings, results.study.reference

@@ -34,8 +34,8 @@ def write_report(results: Results, directory: Path) -> Path:
     """
     directory = Path(directory)
     tables = make_tables(results)
-    verdicts = make_verdicts(results, tables.bills)
     analyses = make_analyses(results, tables.bills, tables.sensitivity)
+    verdicts = make_verdicts(results, tables.bills, analyses.headlines)
     drawings = make_drawings(results.study, tables, analyses)
     summary = summarise(results, tables.bills, analyses, verdicts)
     for name, text in _parts([tables, analyses], drawings):

@@ -30,7 +30,7 @@ _OF_RANKING = (
     *("defaults_from", "defaults_trials", "space_from", "space_trials"),
 )
 _LISTED = (
-    *("across_workloads", "break_even", "lr_numbers", "knob_numbers"),
+    *("headlines", "across_workloads", "break_even", "lr_numbers", "knob_numbers"),
     *("sensitivity_plane", "importances", "seeds_needed"),
 )
 
@@ -45,7 +45,8 @@ def make_summary(results: Results) -> dict[str, Any]:
     """
     bills = make_bills(results)
     analyses = make_analyses(results, bills, sweep_table(results.records))
-    return summarise(results, bills, analyses, make_verdicts(results, bills))
+    verdicts = make_verdicts(results, bills, analyses.headlines)
+    return summarise(results, bills, analyses, verdicts)
 
 
 def summarise(
@@ -98,6 +99,8 @@ def _arm(row: dict[Any, Any]) -> dict[str, Any]:
         "best_metric": _number(row["best_metric"]),
         "first_probability": _number(row["first_probability"]),
         "interval_note": row["interval_note"],
+        "planned": int(row["planned"]),
+        "calibration": _number(row["calibration"]),
         "ratio": _estimate(row, "ratio"),
         "bill_all_trials": _estimate(row, "all_trials"),
         **{name: _plain(row[name]) for name in _OF_RANKING},

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from hpo_vs_adapt.report.bills import make_bills
+from hpo_vs_adapt.report.headlines import SURE, candidates, make_headlines, tied
 from hpo_vs_adapt.report.rows import rows_of
+from hpo_vs_adapt.report.shortfalls import failures, unfinished
 from hpo_vs_adapt.report.wording import (
     amount,
     counted,
     interval,
-    listed,
     metric_value,
+    named,
     probability,
     ratio,
-    series,
+    times_as_much,
 )
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
-__all__ = ["SURE", "Verdict", "make_verdicts", "verdicts"]
+__all__ = ["SURE", "Verdict", "goal", "make_verdicts", "verdicts"]
 
-SURE = 0.95
-"""P(first) from which an arm is called the cheapest."""
-
-
-_MOST_TOLD = 6
-"""Candidates that a verdict names at most; the rest are counted."""
+_MOST_TOLD = 5
+"""Candidates beside the leader that a verdict has numbers of."""
 
 _FEW_HITS = 3
 """Fewer hits say little of a cost, and nothing of that of arms which have none."""
+
+_SORTS = {"tuned": "tuned arm", "untuned": "arm without tuning"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Verdict:
 
     Args:
         workload: Label in the study.
-        finding: Who is cheapest, or who the candidates are; one sentence.
+        finding: Which arm to use, and whether that is decided; one sentence.
         details: Sentences on the other arms, the doubt, and what is missing.
     """
 
@@ -61,16 +62,21 @@ def verdicts(results: Results) -> list[Verdict]:
     return make_verdicts(results, make_bills(results))
 
 
-def make_verdicts(results: Results, bills: pd.DataFrame) -> list[Verdict]:
+def make_verdicts(
+    results: Results, bills: pd.DataFrame, headlines: pd.DataFrame | None = None
+) -> list[Verdict]:
     """Return one verdict for each workload.
 
     Args:
         results: Of the study.
         bills: Columns `bills.BILL_COLUMNS`.
+        headlines: Columns `headlines.HEADLINE_COLUMNS`; made here if not given.
     """
+    if headlines is None:
+        headlines = make_headlines(results, bills)
     return [
-        _verdict(results, entry, bills[bills["workload"] == entry.name])
-        for entry in results.study.workloads
+        _verdict(entry, bills[bills["workload"] == entry.name], row)
+        for entry, row in zip(results.study.workloads, rows_of(headlines), strict=True)
     ]
 
 
@@ -80,85 +86,122 @@ def goal(entry: WorkloadEntry) -> str:
     return f"{entry.metric.name} {sign} {entry.target:g}"
 
 
-def _verdict(results: Results, entry: WorkloadEntry, bills: pd.DataFrame) -> Verdict:
+def _verdict(entry: WorkloadEntry, bills: pd.DataFrame, headline: Any) -> Verdict:
     arms: list[Any] = list(rows_of(bills.sort_values("bill", kind="stable")))
     met = [arm for arm in arms if math.isfinite(arm.bill)]
-    unfinished = _unfinished(bills)
-    prices: list[str]
-    if not any(arm.trials for arm in arms):
-        finding, prices = f"{entry.name}: no trial has finished yet.", []
+    details: list[str] = []
+    if not headline.trials:
+        finding = f"{entry.name}: no trial has finished yet."
     elif not met:
-        finding, prices = _nobody(entry, arms, bool(unfinished)), []
+        finding = _nobody(entry, arms, headline)
     elif len(arms) == 1:
         finding = (
             f"{entry.name}: {met[0].arm}, the only arm of this study, reaches"
-            f" {goal(entry)} for {_price(met[0])}."
+            f" {goal(entry)} for {_bill(met[0])}."
         )
-        prices = []
+        details.append(f"{_passes(met[0])} met it.")
     else:
-        finding, prices = _ranking(entry, met, bool(unfinished))
-    reference = _against_reference(results.study.reference, met, arms)
-    details = (*prices, reference, _failures(arms), unfinished)
-    return Verdict(entry.name, finding, tuple(text for text in details if text))
+        finding, details = _ranking(entry, met, headline)
+    details += [*failures(arms, headline), *unfinished(bills, headline)]
+    return Verdict(entry.name, finding, tuple(details))
 
 
 def _ranking(
-    entry: WorkloadEntry, met: list[Any], unfinished: bool
+    entry: WorkloadEntry, met: list[Any], headline: Any
 ) -> tuple[str, list[str]]:
-    chosen = _candidates(met)
-    if len(chosen) > 1:
-        told = chosen if len(chosen) <= _MOST_TOLD else chosen[: _MOST_TOLD - 1]
-        others = len(chosen) - len(told)
-        names = series([*(arm.arm for arm in told), *_others(others)])
-        still = "still " if unfinished else ""
-        finding = (
-            f"{entry.name}: which arm reaches {goal(entry)} for the least cost is"
-            f" {still}open. Candidates are {names}."
-        )
-        return finding, [_offer(arm) for arm in told]
-    (arm,) = chosen
+    leader, chosen = met[0], candidates(met)
+    others = [arm for arm in chosen if arm is not leader]
     # A race in which arms have not finished has a leader and no winner.
-    claim = "is ahead so far" if unfinished else "is cheapest"
-    only = "; no other arm met the target" if len(met) == 1 else ""
-    if only and arm.pass_hits < _FEW_HITS:
-        claim, only = "alone met the target", ""
-    finding = (
-        f"{entry.name}: {arm.arm} {claim}, with {_bill(arm)} until {goal(entry)}{only}."
-    )
-    return finding, [f"{_passes(arm)}{_chance(arm)}."]
+    so_far = " so far" if headline.unfinished else ""
+    price = f"{_bill(leader)} until {goal(entry)}"
+    beginning = f"{entry.name}: {leader.arm}"
+    if headline.tied > 1:
+        finding = (
+            f"{entry.name}: {headline.tied} arms have the least bill{so_far},"
+            f" {amount(leader.bill)} sample gradients until {goal(entry)}:"
+            f" {named((arm.arm for arm in tied(met)), _MOST_TOLD)}."
+        )
+        others = [arm for arm in others if arm not in tied(met)]
+    elif len(met) == 1 and leader.pass_hits < _FEW_HITS:
+        finding = f"{beginning} alone met the target{so_far}, for {price}."
+    elif others:
+        doubt = (
+            f"{others[0].arm} may be cheaper"
+            if len(others) == 1
+            else f"which of {len(chosen)} arms is cheapest is open"
+        )
+        finding = f"{beginning} has the least bill{so_far}, {price}, but {doubt}."
+    else:
+        claim = "is ahead so far" if so_far else "is cheapest"
+        only = "; no other arm met the target" if len(met) == 1 else ""
+        finding = f"{beginning} {claim}: {price}{only}."
+    told = [leader, *others[:_MOST_TOLD]]
+    details = []
+    if headline.tied == 1:
+        details.append(f"{_passes(leader)} met it{_chance(leader)}.")
+    if others:
+        said = [f"{arm.arm}, {_bill(arm)}, {_odds(arm)}" for arm in told[1:]]
+        more = ["others, which the table has"] if len(others) > _MOST_TOLD else []
+        details.append(f"May be cheaper: {'; '.join([*said, *more])}.")
+    return finding, [*details, *_rivals(met, told, headline)]
 
 
-def _others(number: int) -> list[str]:
-    return [f"{number} others, which the table has"] if number else []
-
-
-def _candidates(met: list[Any]) -> list[Any]:
-    """Return the most probable winners that together reach `SURE`, the first first.
-
-    Without probabilities, where passes are too few for them, it is all that met it.
-    """
-    ranked = sorted(met, key=lambda arm: -arm.first_probability)
-    chances = [arm.first_probability for arm in ranked]
-    if any(math.isnan(chance) for chance in chances):
-        return met
-    needed = next(
-        (n for n in range(1, len(ranked)) if sum(chances[:n]) >= SURE), len(ranked)
-    )
-    return ranked[:needed]
-
-
-def _nobody(entry: WorkloadEntry, arms: list[Any], unfinished: bool) -> str:
-    trials = sum(arm.trials for arm in arms)
-    so_far = " so far" if unfinished else ""
+def _nobody(entry: WorkloadEntry, arms: list[Any], headline: Any) -> str:
+    so_far = " so far" if headline.unfinished else ""
     text = (
-        f"{entry.name}: no arm met {goal(entry)}{so_far} in {counted(trials, 'trial')}"
+        f"{entry.name}: no arm met {goal(entry)}{so_far} in"
+        f" {counted(headline.trials, 'trial')}"
     )
     best = [arm for arm in arms if math.isfinite(arm.best_metric)]
     if not best:
         return f"{text}."
     sign = 1 if entry.metric.mode == "max" else -1
     leader = max(best, key=lambda arm: sign * arm.best_metric)
-    return f"{text}; {leader.arm} came closest with {metric_value(leader.best_metric)}."
+    return (
+        f"{text}; {leader.arm} came closest, with {metric_value(leader.best_metric)}"
+        " on average."
+    )
+
+
+def _rivals(met: list[Any], told: list[Any], headline: Any) -> Iterator[str]:
+    """Say how many times the least bill the cheapest of the other sort costs."""
+    leader = headline.leader
+    known = {arm.arm: arm for arm in met}
+    said = {leader, *(arm.arm for arm in told)}
+    held = {leader}
+    for sort, words in _SORTS.items():
+        arm = known.get(getattr(headline, sort))
+        if arm is None or arm.arm == leader:
+            continue
+        name = f"the reference {arm.arm}" if arm.arm == headline.reference else arm.arm
+        bill = "" if arm.arm in said else f": {_bill(arm)}; {_passes(arm)} met it"
+        yield (
+            f"The cheapest {words}, {name}, costs {_multiple(headline, sort)}"
+            f"{', its tuning counted' if sort == 'tuned' else ''}"
+            f"{', but may turn out cheaper' if _open(headline, sort) else ''}{bill}."
+        )
+        held.add(arm.arm)
+    if headline.reference and headline.reference not in held:
+        held.add(headline.reference)
+        yield (
+            f"The reference {headline.reference} costs"
+            f" {_multiple(headline, 'reference')}."
+        )
+    if len(told) == 1 and headline.tied == 1 and headline.next not in {"", *held}:
+        yield f"Next is {headline.next}, which costs {_multiple(headline, 'next')}."
+
+
+def _multiple(headline: Any, rival: str) -> str:
+    factor, low, high = (
+        getattr(headline, f"{rival}{end}") for end in ("_ratio", "_low", "_high")
+    )
+    bounds = f" [{ratio(low)}, {ratio(high)}]" if low < high else ""
+    return f"{times_as_much(factor)}{bounds}"
+
+
+def _open(headline: Any, rival: str) -> bool:
+    """Return whether a rival may cost less than the arm with the least bill."""
+    return bool(getattr(headline, f"{rival}_low") < 1)
 
 
 def _bill(arm: Any) -> str:
@@ -170,7 +213,7 @@ def _bill(arm: Any) -> str:
 
 
 def _passes(arm: Any) -> str:
-    return f"{arm.pass_hits} of {counted(arm.passes, 'pass')} met it"
+    return f"{arm.pass_hits} of {counted(arm.passes, 'pass')}"
 
 
 def _chance(arm: Any) -> str:
@@ -179,66 +222,6 @@ def _chance(arm: Any) -> str:
     return f", P(first) {probability(arm.first_probability)}"
 
 
-def _offer(arm: Any) -> str:
-    tuning = " with its tuning" if arm.kind == "tuned" else ""
-    return f"{arm.arm}: {_bill(arm)}{tuning}, {_passes(arm)}{_chance(arm)}."
-
-
-def _price(arm: Any) -> str:
-    """Return the bill with its interval, and how many passes met the target."""
-    tuning = ", tuning counted" if arm.kind == "tuned" else ""
-    return f"{_bill(arm)}{tuning}; {_passes(arm)}"
-
-
-def _against_reference(name: str | None, met: list[Any], arms: list[Any]) -> str:
-    reference = next((arm for arm in arms if arm.arm == name), None)
-    if reference is None or not met:
-        return ""
-    if not math.isfinite(reference.bill):
-        if not reference.trials:
-            return f"The reference {name} has no finished trial."
-        return (
-            f"The reference {name} never met the target in"
-            f" {counted(reference.trials, 'trial')}."
-        )
-    cheapest = met[0]
-    counts = " with its tuning counted" if reference.kind == "tuned" else ""
-    if cheapest.arm != name:
-        doubt = _range(1 / cheapest.ratio_high, 1 / cheapest.ratio_low)
-        return (
-            f"The reference {name} costs {ratio(1 / cheapest.ratio)} times as much as"
-            f" {cheapest.arm}{doubt}{counts}: {_bill(reference)};"
-            f" {_passes(reference)}."
-        )
-    if len(met) == 1:
-        return ""
-    second = met[1]
-    doubt = _range(second.ratio_low, second.ratio_high)
-    return (
-        f"Next is {second.arm} at {ratio(second.ratio)} times the bill of the"
-        f" reference {name}{doubt}."
-    )
-
-
-def _range(low: float, high: float) -> str:
-    return f" [{ratio(low)}, {ratio(high)}]" if low < high else ""
-
-
-def _failures(arms: list[Any]) -> str:
-    failed = [
-        f"{arm.failures} of {counted(arm.trials, 'trial')} of {arm.arm}"
-        for arm in arms
-        if arm.failures
-    ]
-    return f"Diverged or crashed: {listed(failed)}." if failed else ""
-
-
-def _unfinished(bills: pd.DataFrame) -> str:
-    behind = bills[bills["trials"] < bills["planned"]]
-    if behind.empty:
-        return ""
-    done, planned = int(bills["trials"].sum()), int(bills["planned"].sum())
-    return (
-        f"Unfinished: {done} of {counted(planned, 'trial')} are done;"
-        f" the results of {listed(behind['arm'])} can still change."
-    )
+def _odds(arm: Any) -> str:
+    chance = "" if math.isnan(arm.first_probability) else _chance(arm)
+    return f"{_passes(arm)}{chance}"

@@ -17,12 +17,15 @@ __all__ = [
     "interval",
     "listed",
     "metric_value",
+    "named",
+    "percent",
     "probability",
     "rate",
     "ratio",
     "series",
     "shorten",
     "slugs",
+    "times_as_much",
     "why_no_bill",
 ]
 
@@ -107,6 +110,23 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     if others > 1:
         told = [*told[:most], f"{others} others"]
     return series(told)
+
+
+def named(names: Iterable[str], most: int = 6) -> str:
+    """Return names as a series; beyond `most` of them others are only mentioned."""
+    told = list(names)
+    return series([*told[:most], "others"] if len(told) > most else told)
+
+
+def percent(share: float) -> str:
+    """Return a share with two digits: 0.4 %, 13 %."""
+    return f"{float(f'{100 * share:.2g}'):g} %"
+
+
+def times_as_much(factor: float) -> str:
+    """Return ``1.4 times as much``; ``about as much`` where two digits don't differ."""
+    said = ratio(factor)
+    return "about as much" if said == "1" else f"{said} times as much"
 
 
 def shorten(name: str, length: int = 26) -> str:
