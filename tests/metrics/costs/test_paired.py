@@ -39,6 +39,20 @@ def test_the_interval_is_that_of_the_mean_difference_where_all_hit():
     assert bounds == pytest.approx([expected.low, expected.high], rel=0.02)
 
 
+@pytest.mark.parametrize("times", [1, 8])
+def test_the_interval_is_students_on_differences_of_influences_by_hand(times):
+    ours, theirs = [300, 500, None] * times, [200, None, 300] * times
+    found = of("a", table(*runs("a", *ours), *runs("b", *theirs)))
+    # Means 600 and 500, two hits of three: c / mean - h / (2 / 3) is -1, -2/3, 5/3 and
+    # -1.1, 2, -0.9; the differences are 0.1, -8/3, 77/30.
+    squares = times * (0.1**2 + (8 / 3) ** 2 + (77 / 30) ** 2)
+    n = 3 * times
+    away = stats.t.ppf(0.975, n - 1) * math.sqrt(squares / (n * (n - 1)))
+    assert found["ratio"] == pytest.approx(1.2)
+    assert found["low"] == pytest.approx(1.2 * math.exp(-away))
+    assert found["high"] == pytest.approx(1.2 * math.exp(away))
+
+
 @pytest.mark.parametrize("seeds", [5, 30])
 def test_shared_luck_makes_the_interval_narrower(seeds):
     rng = np.random.default_rng(1)

@@ -55,6 +55,22 @@ def test_the_standard_error_is_that_of_the_delta_method():
     assert high - middle == pytest.approx(math.sqrt(variance) * stats.t.ppf(0.9, n - 1))
 
 
+def test_from_twenty_passes_on_the_bootstrap_takes_over():
+    costs = np.geomspace(1, 50, 20)  # skewed, which Student's t does not see
+
+    def of_student(passes):
+        n, mean = len(passes), passes.mean()
+        error = passes.std(ddof=1) / mean / math.sqrt(n)
+        return mean * np.exp(error * stats.t.ppf([0.025, 0.975], n - 1))
+
+    assert ert_interval(costs[:19], [True] * 19) == pytest.approx(
+        of_student(costs[:19])
+    )
+    low, high = np.log(ert_interval(costs, [True] * 20) / of_student(costs))
+    assert low > 0.02
+    assert abs(high) > 0.02
+
+
 @pytest.mark.parametrize("n", [2, 5, 19, 20, 40])
 def test_intervals_hold_the_estimate_and_scale_with_costs(n):
     costs, hits = simulated(np.random.default_rng(n), 0.7, n)
