@@ -34,6 +34,10 @@ from hpo_vs_adapt.metrics.costs.ranking import (
 )
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
 from hpo_vs_adapt.metrics.sensitivity.batch_sizes import batch_size_spread, lr_drift
+from hpo_vs_adapt.metrics.sensitivity.dimensions import (
+    DIMENSION_COLUMNS,
+    dimension_table,
+)
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
     SubsetCurve,
     effective_dimension,
@@ -78,6 +82,12 @@ from hpo_vs_adapt.metrics.suites.profiles import (
 )
 from hpo_vs_adapt.metrics.targets.difficulty import TARGET_SWEEP_COLUMNS, target_sweep
 from hpo_vs_adapt.metrics.targets.retargeting import retarget
+from hpo_vs_adapt.metrics.tuners.arm_tuning import (
+    BEST_OF_K_COLUMNS,
+    TUNABILITY_COLUMNS,
+    best_of_k_table,
+    tunability_table,
+)
 from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k, best_of_k_band
 from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
 from hpo_vs_adapt.metrics.tuners.tunability import Tunability, tunability
@@ -87,7 +97,19 @@ from hpo_vs_adapt.metrics.tuners.tuning_curves import (
     tuning_curves,
     tuning_tables,
 )
+from hpo_vs_adapt.metrics.uncertainty.arm_survival import (
+    RESTRICTED_MEAN_COLUMNS,
+    SURVIVAL_TABLE_COLUMNS,
+    restricted_mean_table,
+    survival_table,
+)
 from hpo_vs_adapt.metrics.uncertainty.coverage import INTERVAL_COVERAGE, interval_note
+from hpo_vs_adapt.metrics.uncertainty.interquartile import (
+    IQM_ACROSS_COLUMNS,
+    IQM_COLUMNS,
+    iqm_across,
+    iqm_table,
+)
 from hpo_vs_adapt.metrics.uncertainty.intervals import (
     ert_interval,
     first_probability,
@@ -105,20 +127,27 @@ from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 __all__ = [
     "ACROSS_COLUMNS",
     "ALPHAS",
+    "BEST_OF_K_COLUMNS",
     "BILL_COLUMNS",
     "BREAK_EVEN_COLUMNS",
+    "DIMENSION_COLUMNS",
     "IMPORTANCE_COLUMNS",
     "IMPROVEMENT_COLUMNS",
     "INTERVAL_COVERAGE",
+    "IQM_ACROSS_COLUMNS",
+    "IQM_COLUMNS",
     "PAIRED_COLUMNS",
     "PARTIAL_DEPENDENCE_COLUMNS",
     "PASS_COLUMNS",
     "PLANE_COLUMNS",
     "POWER_COLUMNS",
     "RANKING_COLUMNS",
+    "RESTRICTED_MEAN_COLUMNS",
     "SENSITIVITY_COLUMNS",
+    "SURVIVAL_TABLE_COLUMNS",
     "SWEEP_COLUMNS",
     "TARGET_SWEEP_COLUMNS",
+    "TUNABILITY_COLUMNS",
     "TUNERS",
     "Basin",
     "Crossing",
@@ -133,6 +162,7 @@ __all__ = [
     "batch_size_spread",
     "best_of_k",
     "best_of_k_band",
+    "best_of_k_table",
     "best_probability",
     "bill_ranks",
     "bills_by_workers",
@@ -142,6 +172,7 @@ __all__ = [
     "break_even_table",
     "budget_profiles",
     "data_profile",
+    "dimension_table",
     "effective_dimension",
     "ert_interval",
     "expected_finite_list",
@@ -156,6 +187,8 @@ __all__ = [
     "improvement_interval",
     "interval_note",
     "iqm",
+    "iqm_across",
+    "iqm_table",
     "knob_table",
     "leave_one_out_scores",
     "log_ert_quantiles",
@@ -172,16 +205,19 @@ __all__ = [
     "reference_ratios",
     "replay_tuner",
     "restricted_mean",
+    "restricted_mean_table",
     "retarget",
     "retraining_curves",
     "seeds_needed",
     "sensitivity_numbers",
     "subset_curve",
     "survival",
+    "survival_table",
     "sweep_table",
     "target_crossing",
     "target_sweep",
     "tunability",
+    "tunability_table",
     "tuner_bills",
     "tuning_curves",
     "tuning_tables",

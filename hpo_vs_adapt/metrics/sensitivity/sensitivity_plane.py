@@ -10,6 +10,7 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import hyperparameter_sensitivity
 from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_trials
+from hpo_vs_adapt.metrics.suites.scores import normalised_scores
 
 __all__ = ["PLANE_COLUMNS", "adkins_plane"]
 
@@ -51,7 +52,7 @@ def adkins_plane(
     Performance-sensitivity plane: Adkins, Bowling & White, 2024 (arXiv 2412.07165).
     """
     trials, points = sweep_trials(records)
-    trials = trials.assign(score=_scores(trials, modes or {}))
+    trials = trials.assign(score=normalised_scores(trials, modes or {}))
     everywhere = trials["workload"].nunique()
     if batch_sizes is not None:
         own_size = trials["workload"].map(dict(batch_sizes))
@@ -70,14 +71,3 @@ def adkins_plane(
             measures = hyperparameter_sensitivity(table)
         rows.append((arm, *table.shape, *measures))
     return pd.DataFrame(rows, columns=list(PLANE_COLUMNS))
-
-
-def _scores(trials: pd.DataFrame, modes: Mapping[str, str]) -> pd.Series[float]:
-    signs = trials["workload"].map(lambda name: 1 if modes.get(name) != "min" else -1)
-    gains = trials["metric"] * signs.astype(float)
-    by_workload = gains.groupby(trials["workload"])
-    filled = gains.fillna(by_workload.transform("min"))
-    groups = filled.groupby(trials["workload"])
-    low = groups.transform(lambda own: np.percentile(own, 5))
-    high = groups.transform(lambda own: np.percentile(own, 95))
-    return ((filled - low) / (high - low).where(high > low)).fillna(0.0)

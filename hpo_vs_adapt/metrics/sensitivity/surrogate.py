@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.sensitivity.tunings import FEWEST, TREES, Tuning, tunings
+from hpo_vs_adapt.metrics.sensitivity.forest import Forest, cross_validated
+from hpo_vs_adapt.metrics.sensitivity.tunings import Tuning, tunings
 
 __all__ = ["PARTIAL_DEPENDENCE_COLUMNS", "partial_dependence"]
 
@@ -18,8 +18,6 @@ PARTIAL_DEPENDENCE_COLUMNS = (
     *("workload", "arm", "hyperparameter", "value", "metric", "cv_score"),
 )
 """Columns of `partial_dependence`."""
-
-_FOLDS = 5
 
 
 def partial_dependence(
@@ -67,8 +65,8 @@ def partial_dependence(
 
 def _dependence(tuning: Tuning, points: int, seed: int) -> list[tuple[Any, ...]]:
     columns = np.hstack([axis.columns for axis in tuning.axes])
-    score = _cross_validated(columns, tuning.metric, seed)
-    forest = _Forest(columns, tuning.metric, seed)
+    score = cross_validated(columns, tuning.metric, seed)
+    forest = Forest(columns, tuning.metric, seed)
     labels: list[tuple[str, Any]] = []
     tried: list[NDArray[np.float64]] = []
     start = 0
@@ -87,58 +85,3 @@ def _dependence(tuning: Tuning, points: int, seed: int) -> list[tuple[Any, ...]]
         (tuning.workload, tuning.arm, *label, float(mean), score)
         for label, mean in zip(labels, means, strict=True)
     ]
-
-
-class _Forest:
-    """Bagged regression trees (Breiman, "Random Forests", Machine Learning 2001).
-
-    What scikit-learn's forest does around its trees takes four times as long as they.
-
-    Args:
-        columns: Hyperparameters, shape `(n, m)`.
-        metric: What they came to, shape `(n,)`.
-        seed: Of the resampling.
-    """
-
-    def __init__(
-        self, columns: NDArray[np.float64], metric: NDArray[np.float64], seed: int
-    ) -> None:
-        from sklearn.tree import DecisionTreeRegressor
-
-        rng = np.random.default_rng(seed)
-        rows, given = len(metric), columns.astype(np.float32)
-        drawn = rng.integers(rows, size=(TREES, rows))
-        self._trees = [
-            DecisionTreeRegressor(random_state=place).fit(
-                given,
-                metric,
-                sample_weight=np.bincount(own, minlength=rows),
-                check_input=False,
-            )
-            for place, own in enumerate(drawn)
-        ]
-
-    def __call__(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        given = columns.astype(np.float32)
-        foretold = [tree.predict(given, check_input=False) for tree in self._trees]
-        return np.mean(foretold, axis=0)
-
-
-def _cross_validated(
-    columns: NDArray[np.float64], metric: NDArray[np.float64], seed: int
-) -> float:
-    """Return R^2 of predictions for configurations that were held out, in folds."""
-    configuration = np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
-    number = int(configuration.max()) + 1
-    if number < FEWEST:
-        return math.nan
-    # The seeds of one configuration stay together, else it would not be unseen.
-    deal = np.random.default_rng(seed).permutation(number) % min(_FOLDS, number)
-    fold = deal[configuration]
-    foretold = np.empty_like(metric)
-    for held_out in range(min(_FOLDS, number)):
-        rest = fold != held_out
-        forest = _Forest(columns[rest], metric[rest], seed)
-        foretold[~rest] = forest(columns[~rest])
-    left = ((metric - foretold) ** 2).sum()
-    return float(1 - left / ((metric - metric.mean()) ** 2).sum())

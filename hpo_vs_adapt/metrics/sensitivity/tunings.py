@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hpo_vs_adapt.metrics.costs.passes import role_rows
 from hpo_vs_adapt.metrics.sensitivity.sweeps import as_numbers
 
-__all__ = ["FEWEST", "TREES", "Axis", "Tuning", "tunings"]
+__all__ = ["FEWEST", "TREES", "Axis", "Tuning", "make_axis", "tuned_trials", "tunings"]
 
 FEWEST = 4
 """Trials, or configurations, below which nothing is said of an arm."""
@@ -69,6 +69,33 @@ def tunings(records: pd.DataFrame, modes: Mapping[str, str]) -> Iterator[Tuning]
     Raises:
         ValueError: As in `arm_passes`.
     """
+    policy = tuned_trials(records, modes)
+    names = _varied(policy)
+    for (workload, arm), group in policy.groupby(["workload", "arm"], sort=True):
+        told = group[group["told"].notna()]
+        found = told["told"].to_numpy(dtype=np.float64)
+        axes: list[Axis] = []
+        if found.size >= FEWEST and np.ptp(found) > 0:
+            for name in names[str(arm)]:
+                axes += make_axis(name, [one.get(name) for one in told["chosen"]])
+        mode = modes.get(str(workload), "max")
+        yield Tuning(str(workload), str(arm), mode, names[str(arm)], axes, found)
+
+
+def tuned_trials(records: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFrame:
+    """Return the trials of `tunings`, with what they were given and what was told.
+
+    Args:
+        records: As in `tunings`.
+        modes: As in `tunings`.
+
+    Returns:
+        The rows, sorted, with `chosen`, a dict of the settings and `batch_size`, and
+        `told`, the metric as the tuner counts it; NaN for trials that it leaves out.
+
+    Raises:
+        ValueError: As in `arm_passes`.
+    """
     policy = role_rows(records, "policy")
     policy = policy[policy["by"].isin(["grid", "random", "optuna"])]
     sizes = zip(policy["settings"], policy["batch_size"], strict=True)
@@ -76,20 +103,11 @@ def tunings(records: pd.DataFrame, modes: Mapping[str, str]) -> Iterator[Tuning]
     policy = policy.assign(
         chosen=pd.Series(chosen, policy.index, dtype=object)
     ).drop_duplicates(["workload", "arm", "key"])
-    names = _varied(policy)
-    for (workload, arm), group in policy.groupby(["workload", "arm"], sort=True):
-        mode = modes.get(str(workload), "max")
-        told = group[group["end"] != "crashed"]
-        metric = told["best_metric"]
-        worst = metric.min() if mode == "max" else metric.max()
-        metric = metric.mask(told["end"] == "diverged", worst)
-        told = told[metric.notna()]
-        found = metric.dropna().to_numpy(dtype=np.float64)
-        axes: list[Axis] = []
-        if found.size >= FEWEST and np.ptp(found) > 0:
-            for name in names[str(arm)]:
-                axes += _axis(name, [one.get(name) for one in told["chosen"]])
-        yield Tuning(str(workload), str(arm), mode, names[str(arm)], axes, found)
+    metric = policy["best_metric"].mask(policy["end"] == "crashed")
+    arms = metric.groupby([policy["workload"], policy["arm"]])
+    lowered = policy["workload"].map(lambda name: modes.get(name) == "min").astype(bool)
+    worst = arms.transform("max").where(lowered, arms.transform("min"))
+    return policy.assign(told=metric.mask(policy["end"] == "diverged", worst))
 
 
 def _varied(policy: pd.DataFrame) -> dict[str, list[str]]:
@@ -106,8 +124,13 @@ def _varied(policy: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def _axis(name: str, values: list[Any]) -> list[Axis]:
-    """Return a hyperparameter as an axis; none if it has a single value."""
+def make_axis(name: str, values: list[Any]) -> list[Axis]:
+    """Return a hyperparameter as an axis; none if it has a single value.
+
+    Args:
+        name: Of the hyperparameter.
+        values: What each trial was given.
+    """
     if len(set(values)) < 2:
         return []
     numbers = np.asarray(as_numbers(pd.Series(values, dtype=object)), np.float64)
