@@ -19,6 +19,7 @@ from hpo_vs_adapt.report.asides import make_asides
 from hpo_vs_adapt.report.comparison import Comparison, make_comparison
 from hpo_vs_adapt.report.gallery import Drawing
 from hpo_vs_adapt.report.looks import ARM_COLOURS, looks_of
+from hpo_vs_adapt.report.overview import make_overview
 from hpo_vs_adapt.report.page_sections import (
     make_workload_section,
     place_figures,
@@ -67,8 +68,10 @@ def render_page(
         script_hash=_hash(script),
         answers=[
             (anchors[answer.workload], answer)
-            for answer in make_answers(tables.bills, analyses, verdicts)
+            for answer in make_answers(study, tables.bills, analyses, verdicts)
         ],
+        overview=make_overview(study, tables.bills, analyses),
+        anchors=anchors,
         sections=[
             make_workload_section(
                 entry, anchors[entry.name], results, tables, analyses, drawings
