@@ -12,15 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, to_hex
 
 from hpo_vs_adapt.report.figures import draw_lines
-from hpo_vs_adapt.report.looks import MUTED, Look
+from hpo_vs_adapt.report.looks import MUTED, Look, ink_on
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.scales import scale_rates
 from hpo_vs_adapt.report.wording import UNKNOWN, amount, rate
 
 __all__ = ["draw_heatmap", "draw_spread"]
-
-# Not among the colours that follow the page's theme: a cell keeps its own in the dark.
-_ON_DARK, _ON_LIGHT = "#ffffff", "#111111"
 
 
 def draw_heatmap(
@@ -58,8 +55,7 @@ def draw_heatmap(
     )
     for row in rows_of(cells):
         known = math.isfinite(row.value)
-        bright = known and _is_bright(to_hex(colours(norm(row.value))))
-        ink = (_ON_LIGHT if bright else _ON_DARK) if known else MUTED
+        ink = ink_on(to_hex(colours(norm(row.value)))) if known else MUTED
         axes.text(
             rates.index(row.lr) + 0.5,
             sizes.index(row.batch_size) + 0.5,
@@ -106,8 +102,3 @@ def _cell(value: float, column: str) -> str:
     if not math.isfinite(value):
         return UNKNOWN
     return f"{value:.2g}" if column == "hit_share" else amount(value).replace(" ", "")
-
-
-def _is_bright(colour: str) -> bool:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return 0.299 * red + 0.587 * green + 0.114 * blue > 128

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hpo_vs_adapt.report.looks import MUTED, PAPER, Look
+from hpo_vs_adapt.report.looks import MUTED, PAPER, PURPOSE_COLOURS, Look
 from hpo_vs_adapt.report.scales import say_nothing_yet
 from hpo_vs_adapt.report.wording import amount
 
 __all__ = ["PURPOSES", "draw_ledger", "ledger_shares"]
 
 PURPOSES = {
-    "training": ("training", "#6699cc", ""),
-    "second_gradient": ("second gradients", "#117733", ""),
-    "held_out": ("held-out samples", "#999933", ""),
-    "line_search": ("line searches", "#aa4499", ""),
-    "refresh": ("BatchNorm refreshes", "#ddcc77", ""),
-    "lost": ("lost with a worker", "#882255", ""),
-    "failed": ("trials that failed", "#cc3311", "///"),
+    "training": "training",
+    "second_gradient": "second gradients",
+    "held_out": "held-out samples",
+    "line_search": "line searches",
+    "refresh": "BatchNorm refreshes",
+    "lost": "lost with a worker",
+    "failed": "trials that failed",
 }
-"""What a bill counts: how it is called, its colour (Tol's muted scheme) and hatch."""
+"""What a bill counts, and how it is called."""
 
 
 def ledger_shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +66,8 @@ def draw_ledger(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
         return
     places = np.arange(len(shares))
     left = np.zeros(len(shares))
-    for purpose, (label, colour, hatch) in PURPOSES.items():
+    colours = (light for light, _ in PURPOSE_COLOURS)
+    for (purpose, label), colour in zip(PURPOSES.items(), colours, strict=True):
         width = shares[purpose].to_numpy(float)
         if width.any():
             axes.barh(
@@ -76,7 +77,7 @@ def draw_ledger(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
                 height=0.72,
                 label=label,
                 color=colour,
-                hatch=hatch,
+                hatch="///" if purpose == "failed" else "",
                 edgecolor=PAPER,
                 linewidth=0.5,
             )

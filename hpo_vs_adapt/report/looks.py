@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from hpo_vs_adapt.report.wording import shorten
 
-__all__ = ["ARM_COLOURS", "GRID", "INK", "MUTED", "PAPER", "THEME", "Look", "looks_of"]
+__all__ = [
+    "ARM_COLOURS",
+    "GRID",
+    "INK",
+    "MUTED",
+    "PAPER",
+    "PURPOSE_COLOURS",
+    "THEME",
+    "VARIABLES",
+    "Look",
+    "ink_on",
+    "looks_of",
+]
 
 INK = "#1b1d22"
 MUTED = "#686d77"
@@ -27,16 +39,34 @@ ARM_COLOURS = (
 """Hues of Okabe and Ito's colour-blind-safe palette (2008), darkened until each has a
 contrast of 3:1 on white, and lightened until it has on the dark page."""
 
+PURPOSE_COLOURS = (
+    ("#5588bb", "#6699cc"),  # blue
+    ("#117733", "#44aa77"),  # green
+    ("#8a8a2d", "#c0c060"),  # olive
+    ("#aa4499", "#cc77bb"),  # purple
+    ("#a67c00", "#ddcc77"),  # sand
+    ("#882255", "#dd99aa"),  # wine, rose
+    ("#cc3311", "#ee6a4c"),  # red
+)
+"""Hues of Tol's muted scheme (2021) and his red, made to stand out in the same way."""
+
+VARIABLES = {
+    **{f"--arm-{i}": pair for i, pair in enumerate(ARM_COLOURS)},
+    **{f"--purpose-{i}": pair for i, pair in enumerate(PURPOSE_COLOURS)},
+}
+"""The page's variables for colours: their values on the light and on the dark page."""
+
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h")  # 9 and 8 share no factor
 _DASHES = ("", (4, 1.5), (1, 1), (4, 1.2, 1, 1.2), (6, 2))
-_HATCHES = ("", "///", "...", "xxx", "---")  # an area's counterparts of the dashes
+# An area's counterparts of the dashes; dots would be circles, thousands of them.
+_HATCHES = ("", "///", "|||", "xxx", "---")
 
 THEME = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--grid",
     PAPER: "--card",
-    **{light: f"--arm-{i}" for i, (light, _) in enumerate(ARM_COLOURS)},
+    **{light: variable for variable, (light, _) in VARIABLES.items()},
 }
 """Colours of the figures and the page's variables that stand for them."""
 
@@ -77,3 +107,15 @@ def looks_of(arms: Sequence[str]) -> dict[str, Look]:
             hatch=_HATCHES[i // len(ARM_COLOURS) % len(_HATCHES)],
         )
     return looks
+
+
+def ink_on(colour: str) -> str:
+    """Return the ink for words on a colour that stays the same on the dark page.
+
+    Args:
+        colour: As ``#rrggbb``.
+    """
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    bright = 0.299 * red + 0.587 * green + 0.114 * blue > 128
+    # Not among the colours that follow the page's theme.
+    return "#111111" if bright else "#ffffff"

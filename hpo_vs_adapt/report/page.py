@@ -18,15 +18,13 @@ from hpo_vs_adapt.report.answer import make_answers
 from hpo_vs_adapt.report.asides import make_asides
 from hpo_vs_adapt.report.comparison import Comparison, make_comparison
 from hpo_vs_adapt.report.gallery import Drawing
-from hpo_vs_adapt.report.looks import ARM_COLOURS, looks_of
+from hpo_vs_adapt.report.looks import VARIABLES, looks_of
 from hpo_vs_adapt.report.overview import make_overview
-from hpo_vs_adapt.report.page_sections import (
-    make_workload_section,
-    place_figures,
-)
+from hpo_vs_adapt.report.page_figures import PageFigures
+from hpo_vs_adapt.report.page_sections import make_workload_section
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.study_tables import make_ledger_table, make_suite_tables
-from hpo_vs_adapt.report.swatches import swatch
+from hpo_vs_adapt.report.swatches import shapes, swatch
 from hpo_vs_adapt.report.tables import Tables, crashed_trials, missing_trials
 from hpo_vs_adapt.report.trials_section import make_trials_table
 from hpo_vs_adapt.report.verdict import Verdict
@@ -60,6 +58,7 @@ def render_page(
     anchors = {name: f"workload-{slug}" for name, slug in slugs.items()}
     looks = looks_of([arm.name for arm in study.arms])
     swatches = {arm: swatch(look) for arm, look in looks.items()}
+    figures = PageFigures()
     environment = _environment()
     script = _script(environment)
     return environment.get_template("page.html.j2").render(
@@ -74,13 +73,19 @@ def render_page(
         anchors=anchors,
         sections=[
             make_workload_section(
-                entry, anchors[entry.name], results, tables, analyses, drawings
+                entry,
+                anchors[entry.name],
+                results,
+                tables,
+                analyses,
+                drawings,
+                figures,
             )
             for entry in study.workloads
         ],
-        suite_figures=place_figures(d for d in drawings if d.topic == "suite"),
+        suite_figures=figures.place(d for d in drawings if d.topic == "suite"),
         suite_tables=make_suite_tables(analyses, swatches),
-        ledger_figures=place_figures(d for d in drawings if d.topic == "ledger"),
+        ledger_figures=figures.place(d for d in drawings if d.topic == "ledger"),
         ledger_table=make_ledger_table(tables.ledger, swatches),
         trials_table=make_trials_table(study, tables.trials),
         missing=_missing(tables.progress),
@@ -90,7 +95,9 @@ def render_page(
         asides=make_asides(study),
         comparison=_comparison(study, tables),
         provenance=results.provenance,
-        colours=list(enumerate(ARM_COLOURS)),
+        figure_css=figures.css,  # after all figures are placed
+        shapes=shapes(looks.values()),
+        colours=VARIABLES,
         counted=wording.counted,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,9 +12,8 @@ from hpo_vs_adapt.report.analyses import Analyses
 from hpo_vs_adapt.report.arms_table import ArmRow, flops_per_gradient, make_arm_rows
 from hpo_vs_adapt.report.gallery import Drawing
 from hpo_vs_adapt.report.looks import looks_of
+from hpo_vs_adapt.report.page_figures import PageFigures
 from hpo_vs_adapt.report.page_tables import PageTable
-from hpo_vs_adapt.report.svg import inline_svg
-from hpo_vs_adapt.report.svg_size import shrink_svg
 from hpo_vs_adapt.report.swatches import swatch
 from hpo_vs_adapt.report.tables import Tables
 from hpo_vs_adapt.report.target_control import TargetControl, make_target_control
@@ -24,7 +22,7 @@ from hpo_vs_adapt.report.workload_tables import make_workload_tables
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
-__all__ = ["Topic", "WorkloadSection", "make_workload_section", "place_figures"]
+__all__ = ["Topic", "WorkloadSection", "make_workload_section"]
 
 _TOPICS = {
     "bills": (
@@ -113,6 +111,7 @@ def make_workload_section(
     tables: Tables,
     analyses: Analyses,
     drawings: list[Drawing],
+    figures: PageFigures,
 ) -> WorkloadSection:
     """Return a workload's part of the page.
 
@@ -123,6 +122,7 @@ def make_workload_section(
         tables: From `make_tables`.
         analyses: From `make_analyses`.
         drawings: Of the study.
+        figures: Of the page.
     """
     looks = looks_of([arm.name for arm in results.study.arms])
     swatches = {arm: swatch(look) for arm, look in looks.items()}
@@ -142,24 +142,15 @@ def make_workload_section(
         facts=_facts(entry),
         metric=entry.metric.name,
         rows=make_arm_rows(_of(tables.bills, entry), swatches, flops),
-        topics=_topics(anchor, own, beside, control, flops > 0),
+        topics=_topics(anchor, own, figures, beside, control, flops > 0),
         control=control,
     )
-
-
-def place_figures(drawings: Iterable[Drawing]) -> list[tuple[Drawing, Markup]]:
-    """Return drawings with their elements of the page."""
-    return [(drawing, _inline(drawing)) for drawing in drawings]
-
-
-def _inline(drawing: Drawing) -> Markup:
-    svg = inline_svg(drawing.svg, drawing.name, drawing.title, drawing.finding)
-    return Markup(shrink_svg(svg))
 
 
 def _topics(
     anchor: str,
     drawings: list[Drawing],
+    placed: PageFigures,
     beside: dict[str, list[PageTable]],
     control: TargetControl | None,
     has_flops: bool,
@@ -178,7 +169,7 @@ def _topics(
                 anchor=f"{anchor}-{name.replace('_', '-')}",
                 title=title,
                 about=about,
-                figures=place_figures(figures),
+                figures=placed.place(figures),
                 tables=tables,
                 units=both and has_flops,
             )

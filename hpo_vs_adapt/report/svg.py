@@ -15,6 +15,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from hpo_vs_adapt.report.looks import THEME
+from hpo_vs_adapt.report.svg_size import shrink_svg
 
 __all__ = ["inline_svg", "quiet_glyphs", "svg_text"]
 
@@ -36,7 +37,7 @@ def quiet_glyphs() -> Iterator[None]:
 
 
 def svg_text(figure: Figure, name: str) -> str:
-    """Return a figure as SVG: without a date, text as text, ids salted with `name`."""
+    """Return a figure as SVG: small, no date in it, text as text, ids by `name`."""
     settings: dict[Any, Any] = {
         "svg.hashsalt": name,
         "svg.fonttype": "none",
@@ -47,7 +48,7 @@ def svg_text(figure: Figure, name: str) -> str:
         # `savefig` would draw everything twice, the first time for the layout alone.
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(buffer, metadata=_NO_METADATA)
-    return buffer.getvalue()
+    return shrink_svg(buffer.getvalue())
 
 
 def inline_svg(svg: str, name: str, title: str, description: str) -> str:

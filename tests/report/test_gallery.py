@@ -49,7 +49,7 @@ def drawings(results):
 def test_every_workload_has_every_figure(drawings):
     for slug in ("digits-mlp", "valley"):
         assert {f"{kind}-{slug}" for kind in OF_A_WORKLOAD} <= set(drawings)
-    assert {"profiles", "scores", "plane"} <= set(drawings)
+    assert {"ratios", "profiles", "scores", "plane"} <= set(drawings)
     assert {drawing.topic for drawing in drawings.values()} == TOPICS
 
 
@@ -107,7 +107,8 @@ def test_what_has_no_numbers_is_left_out():
     kinds = {drawing.name for drawing in drawn(builder.finished(one))}
     absent = {"sensitivity", "batch-sizes", "importances", "rates", "choices"}
     assert not {f"{kind}-digits-mlp" for kind in absent} & kinds
-    assert not {"profiles", "scores", "plane"} & kinds  # there is one workload
+    suite = {"ratios", "profiles", "scores", "plane"}
+    assert not suite & kinds  # there is one workload
 
 
 def test_a_study_without_a_trial_has_a_figure_of_bills_alone():

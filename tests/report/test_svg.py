@@ -3,7 +3,13 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from hpo_vs_adapt.report.looks import ARM_COLOURS, INK, looks_of
+from hpo_vs_adapt.report.looks import (
+    ARM_COLOURS,
+    INK,
+    PURPOSE_COLOURS,
+    VARIABLES,
+    looks_of,
+)
 from hpo_vs_adapt.report.svg import inline_svg, svg_text
 
 
@@ -80,7 +86,12 @@ def _contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize(("light", "dark"), ARM_COLOURS)
+def test_no_two_variables_of_the_page_have_the_same_light_colour():
+    lights = [light for light, _ in VARIABLES.values()]
+    assert len(set(lights)) == len(lights)
+
+
+@pytest.mark.parametrize(("light", "dark"), ARM_COLOURS + PURPOSE_COLOURS)
 def test_every_colour_stands_out_on_the_light_and_on_the_dark_page(light, dark):
     assert _contrast(light, "#fefefe") >= 3
     assert _contrast(dark, "#1c1f25") >= 3

@@ -53,7 +53,7 @@ def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Draw
         for entry in study.workloads:
             scene = make_scene(study, entry, names[entry.name], tables, analyses)
             drawings += _of_workload(scene)
-        return [*drawings, *draw_suite(study, analyses)]
+        return [*drawings, *draw_suite(study, tables, analyses)]
 
 
 def _of_workload(scene: Scene) -> Iterator[Drawing]:

@@ -27,7 +27,7 @@ def draw_spending(scene: Scene) -> Iterator[Drawing]:
     extra = extra.melt("arm", var_name="purpose", value_name="share")
     extra = extra.sort_values("share", ascending=False, kind="stable")
     said = [
-        f"{row.arm} {100 * row.share:.0f} % on {PURPOSES[row.purpose][0]}"
+        f"{row.arm} {100 * row.share:.0f} % on {PURPOSES[row.purpose]}"
         for row in rows_of(extra[extra["share"] >= 0.005])
     ]
     first = shares.index[0]

@@ -49,6 +49,7 @@ class Drawing:
             ``ledger``.
         unit: ``cost`` (sample gradients) or ``flops`` of a figure that is drawn in
             both, the second under the name of the first and ``-flops``; else empty.
+        wide: Whether it takes the page's full width.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Drawing:
     svg: str
     topic: str
     unit: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,9 @@ def make_scene(
     )
 
 
-def make_figure(height: float) -> Figure:
-    """Return a figure of the report's width, `height` inches high."""
-    return Figure(figsize=(_WIDTH, height), layout="constrained")
+def make_figure(height: float, width: float = _WIDTH) -> Figure:
+    """Return a figure of the report's width, or another, `height` inches high."""
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def add_names(figure: Figure, looks: Mapping[str, Look], table: pd.DataFrame) -> None:

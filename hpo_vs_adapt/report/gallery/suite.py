@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -12,19 +13,26 @@ from hpo_vs_adapt.report.analyses import Analyses
 from hpo_vs_adapt.report.gallery.bills import bills_height
 from hpo_vs_adapt.report.gallery.scene import Drawing, add_names, make_figure, some
 from hpo_vs_adapt.report.looks import Look, looks_of
+from hpo_vs_adapt.report.ratio_figures import draw_ratios, rank_by_ratios
+from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.suite_figures import draw_plane, draw_profiles, draw_scores
 from hpo_vs_adapt.report.svg import svg_text
-from hpo_vs_adapt.report.wording import probability
+from hpo_vs_adapt.report.tables import Tables
+from hpo_vs_adapt.report.wording import counted, probability, ratio
 from hpo_vs_adapt.study import Study
 
 __all__ = ["draw_suite"]
 
 _NAMED = 8
+_WIDE = 7.4  # inches
 
 
-def draw_suite(study: Study, analyses: Analyses) -> Iterator[Drawing]:
-    """Draw profiles, scores and the plane of sensitivity of a study of workloads."""
+def draw_suite(study: Study, tables: Tables, analyses: Analyses) -> Iterator[Drawing]:
+    """Draw ratios, profiles, scores and the plane of sensitivity of all workloads."""
     looks = looks_of([arm.name for arm in study.arms])
+    ratios = tables.bills["ratio"].to_numpy(float)
+    if study.reference and len(study.workloads) > 1 and np.isfinite(ratios).any():
+        yield _ratios(tables.bills, looks, study.reference)
     across = analyses.across_workloads
     if len(study.workloads) > 1 and across["solved"].any():
         yield _profiles(analyses, looks)
@@ -32,6 +40,30 @@ def draw_suite(study: Study, analyses: Analyses) -> Iterator[Drawing]:
     plane = analyses.sensitivity_plane
     if np.isfinite(plane["phi"].to_numpy(float)).any():
         yield _plane(plane, looks)
+
+
+def _ratios(bills: pd.DataFrame, looks: Mapping[str, Look], reference: str) -> Drawing:
+    arms = rank_by_ratios(bills)
+    workloads = bills["workload"].nunique()
+    figure = make_figure(1.5 + 0.2 * len(arms), width=_WIDE)
+    draw_ratios(bills, figure.subplots(), looks, reference)
+    said = (
+        f"{row.arm} {row.solved} ({ratio(row.mean_ratio)})" for row in rows_of(arms)
+    )
+    alone = bills["ratio"].isna() & np.isfinite(bills["bill"].to_numpy(float))
+    words = (
+        "Every contender on every workload",
+        f"An arm's bill in multiples of that of {reference}, tuning counted on both"
+        " sides: blue is cheaper, red is dearer. Bold: the 95 % interval of the ratio"
+        " leaves out 1. Never: no pass met the target."
+        + (f" Met: {reference} never did, so there is no ratio." * bool(alone.any()))
+        + " On top is who met the target on most workloads; among equals, who has the"
+        " lesser mean ratio: the geometric mean over the workloads where both met it."
+        " Means over different workloads don't compare.",
+        f"Of {counted(workloads, 'workload')}, the target was met on so many, with that"
+        f" mean ratio to {reference}: {some(said)}.",
+    )
+    return dataclasses.replace(_drawing(figure, "ratios", "bills", words), wide=True)
 
 
 def _profiles(analyses: Analyses, looks: Mapping[str, Look]) -> Drawing:
