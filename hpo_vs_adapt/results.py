@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,42 @@ class Results:
     def best_probability(self) -> pd.DataFrame:
         """Return each arm's probability to have the best value for so much spending."""
         return metrics.best_probability(self.records, self.curves, self.modes)
+
+    def best_of_k(self) -> pd.DataFrame:
+        """Return what the best of k trials of every tuned arm is, with its band."""
+        bounds = {
+            entry.name: (
+                -math.inf if entry.metric.low is None else entry.metric.low,
+                math.inf if entry.metric.high is None else entry.metric.high,
+            )
+            for entry in self.study.workloads
+        }
+        return metrics.best_of_k_table(self.records, self.modes, bounds)
+
+    def tunability(self) -> pd.DataFrame:
+        """Return how good every tuned arm's search is early, on the whole, and late."""
+        return metrics.tunability_table(self.records, self.modes)
+
+    def effective_dimension(self) -> pd.DataFrame:
+        """Return how many of each arm's settings are worth tuning, and which."""
+        sizes = {entry.name: entry.batch_size for entry in self.study.workloads}
+        return metrics.dimension_table(self.records, self.modes, sizes)
+
+    def iqm(self) -> pd.DataFrame:
+        """Return the interquartile mean of what each arm's trainings reach."""
+        return metrics.iqm_table(self.records, self.modes)
+
+    def iqm_across(self) -> pd.DataFrame:
+        """Return the same over all workloads, as scores on one scale."""
+        return metrics.iqm_across(self.records, self.modes)
+
+    def survival(self) -> pd.DataFrame:
+        """Return the share of every arm's trials that have not met the target yet."""
+        return metrics.survival_table(self.records)
+
+    def restricted_means(self) -> pd.DataFrame:
+        """Return each trial's mean cost to the target, or of one ordinary training."""
+        return metrics.restricted_mean_table(self.records, self.trainings)
 
     def curve_grid(
         self, workload: str, arm: str, role: str = "policy"

@@ -44,6 +44,14 @@ class Analyses:
         importances: Of tuned settings, see `metrics.hyperparameter_importances`.
         partial_dependence: On tuned settings, see `metrics.partial_dependence`.
         seeds_needed: To resolve 10 %, see `metrics.seeds_needed`.
+        best_of_k: The best of k trials, see `metrics.best_of_k_table`.
+        tunability: Searches early and late, see `metrics.tunability_table`.
+        effective_dimension: Settings worth tuning, see `metrics.dimension_table`.
+        iqm: What trainings reach, see `metrics.iqm_table`.
+        iqm_across: The same over all workloads, see `metrics.iqm_across`.
+        survival: Trials that have not met the target, see `metrics.survival_table`.
+        restricted_means: What trials cost up to one training, see
+            `metrics.restricted_mean_table`.
     """
 
     headlines: pd.DataFrame
@@ -66,6 +74,13 @@ class Analyses:
     importances: pd.DataFrame
     partial_dependence: pd.DataFrame
     seeds_needed: pd.DataFrame
+    best_of_k: pd.DataFrame
+    tunability: pd.DataFrame
+    effective_dimension: pd.DataFrame
+    iqm: pd.DataFrame
+    iqm_across: pd.DataFrame
+    survival: pd.DataFrame
+    restricted_means: pd.DataFrame
 
 
 def make_analyses(
@@ -106,6 +121,13 @@ def make_analyses(
         importances=results.importances(),
         partial_dependence=results.partial_dependence(),
         seeds_needed=results.seeds_needed(),
+        best_of_k=results.best_of_k(),
+        tunability=results.tunability(),
+        effective_dimension=results.effective_dimension(),
+        iqm=results.iqm(),
+        iqm_across=results.iqm_across(),
+        survival=results.survival(),
+        restricted_means=results.restricted_means(),
     )
 
 

@@ -32,6 +32,7 @@ _OF_RANKING = (
 _LISTED = (
     *("headlines", "across_workloads", "break_even", "lr_numbers", "knob_numbers"),
     *("sensitivity_plane", "importances", "seeds_needed"),
+    *("tunability", "effective_dimension", "iqm", "iqm_across", "restricted_means"),
 )
 
 

@@ -34,6 +34,13 @@ METHODS = {
     "importances": "importances",
     "partial_dependence": "partial_dependence",
     "seeds_needed": "seeds_needed",
+    "best_of_k": "best_of_k",
+    "tunability": "tunability",
+    "effective_dimension": "effective_dimension",
+    "iqm": "iqm",
+    "iqm_across": "iqm_across",
+    "survival": "survival",
+    "restricted_means": "restricted_means",
 }
 
 
