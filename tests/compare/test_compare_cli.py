@@ -2,7 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,10 +9,8 @@ from typer.testing import CliRunner, Result
 
 from hpo_vs_adapt.cli import app
 from hpo_vs_adapt.compare import CHANGE_COLUMNS
+from tests.compare.examples import QUICKSTART, ROOT
 from tests.running import start
-
-ROOT = Path(__file__).parent.parent
-QUICKSTART = ROOT / "reports" / "quickstart"
 
 STUDY = """\
 name: small
