@@ -218,7 +218,8 @@ WRONG = [
     (
         "sensitivity",
         [{"arms": ["adam"], "vary": {"lr": [1]}, "workloads": ["iris_logrg"]}],
-        "`@[0].workloads[0]`: there is no workload `iris_logrg`; did you mean `iris_logreg`?",
+        "`@[0].workloads[0]`: there is no workload `iris_logrg`; "
+        "did you mean `iris_logreg`?",
     ),
     (
         "sensitivity",

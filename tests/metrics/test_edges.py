@@ -98,6 +98,7 @@ OF_TIMES = {
     "no hit yet": (([9.0, 9.0], [False, False]), 1, 8),
     "all hit": (ALL_HIT, 0, 5),
     "ties": (([5.0, 5.0, INF], [True, True, False]), 1 / 3, 5 + 3 / 3),
+    "a small unit": (([0.2, 0.5, INF], [True, True, False]), 1 / 3, 0.7 / 3 + 8 / 3),
     "hit and loss at one time": (([5.0, 5.0], [True, False]), 0.5, "`horizon`"),
 }
 """Times; what is left of S at the end, restricted mean to 8."""
@@ -138,6 +139,7 @@ DEFINED = {
     "improvement, unequal seeds": (lambda: probability_of_improvement([1, 2], [0]), 1),
     "rates, nobody learns": (lambda: lr_sensitivity(LRS, [NAN] * 3, 2.0), NAN),
     "rates, one": (lambda: lr_sensitivity([0.1], [1.0], 2.0), NAN),
+    "rates, two": (lambda: lr_sensitivity([0.1, 1.0], [1.0, 2.0], 2.0), 0.5),
     "rates, ties": (lambda: lr_sensitivity(LRS, [1.0] * 3, 2.0), 0),
     "rates, one diverged": (lambda: lr_sensitivity(LRS, [1, 1, NAN], 2.0), 0.25),
     "basin, no rate": (lambda: basin_width([], [], 0.1).decades, 0),
@@ -150,6 +152,12 @@ DEFINED = {
     "regret, off the grid": (
         lambda: misspecification_regret(LRS, [1, 0, 0], [2])["regret"][0],
         NAN,
+    ),
+    "regret, a linear setting below one": (
+        lambda: misspecification_regret([0, 0.5, 1], [0, 3, 1], [2], scale="linear")[
+            "multiplied"
+        ][0],
+        2,
     ),
     "sensitivity, nothing run": (
         lambda: hyperparameter_sensitivity([[NAN]]),

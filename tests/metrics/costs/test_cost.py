@@ -143,6 +143,11 @@ def test_a_crossing_before_the_divergence_stands():
     assert crossing == Crossing(first=1, sustained=math.inf, after=0)
 
 
+def test_evaluations_may_follow_one_another_at_the_same_cost():
+    found = target_crossing([0, 5, 5, 9], [0.1, 0.2, 0.9, 0.9], 0.8, sustained=2)
+    assert found == Crossing(first=5, sustained=5, after=5)
+
+
 def test_the_start_and_an_empty_curve_have_an_answer():
     assert target_crossing([0, 1], [0.9, 0.9], 0.8) == Crossing(0, 0, 0)
     assert target_crossing([], [], 0.8) == Crossing(math.inf, math.inf, 0)

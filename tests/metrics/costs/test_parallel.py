@@ -1,38 +1,25 @@
-import heapq
 import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.costs.cost import expected_finite_list
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel, race_workers
+from tests.metrics.races import race_by_events
 
 COSTS = [10, 4, 6, 10, 3]
 HITS = [0, 1, 1, 0, 1]
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 trials = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=5)
 
 
 def race(costs, hits, workers):
-    """Latency and bill of one order, event by event; inf without a hit."""
-    waiting = list(zip(costs, hits, strict=True))
-    idle, running, started = workers, [], []
-    now = 0.0
-    while waiting or running:
-        while idle and waiting:
-            cost, hit = waiting.pop(0)
-            heapq.heappush(running, (now + cost, not hit))
-            started.append((now, now + cost))
-            idle -= 1
-        now, miss = heapq.heappop(running)
-        if not miss:
-            return now, sum(min(end, now) - start for start, end in started)
-        idle += 1
-    return math.inf, math.inf
+    """Latency and bill of one order; inf without a hit."""
+    latency, bill, hit = race_by_events(zip(costs, hits, strict=True), workers)
+    return (latency, bill) if hit else (math.inf, math.inf)
 
 
 def over_all_orders(costs, hits, workers):
@@ -67,7 +54,6 @@ def test_a_list_is_the_mean_over_all_orders(seed, workers):
     assert found == pytest.approx(over_all_orders(costs, hits, workers))
 
 
-@few
 @given(trials, st.integers(1, 6))
 def test_ties_and_free_trials_are_taken_as_any_other(listed, workers):
     costs, hits = zip(*listed, strict=True)
@@ -135,7 +121,6 @@ def test_neither_the_order_of_trials_nor_anything_but_the_seed_changes_a_bit(n):
         assert expected_parallel(costs[order], hits[order], 3, seed=4) == found
 
 
-@few
 @given(trials, st.integers(1, 4))
 def test_workers_cannot_make_the_first_hit_later_than_all_the_work(listed, workers):
     costs, hits = zip(*listed, strict=True)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics import arm_bills, arm_passes, reference_ratios
@@ -181,7 +181,6 @@ def test_a_rare_hit_may_be_no_better_than_none():
         max_size=6,
     )
 )
-@settings(max_examples=50, deadline=None, derandomize=True)
 def test_ranks_stay_within_the_field_and_scaling_costs_keeps_them(bills):
     rows = [row for i, at in enumerate(bills) for row in runs(f"arm{i}", *at)]
     passes = arm_passes(table(*rows))

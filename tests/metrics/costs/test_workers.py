@@ -1,35 +1,19 @@
-import heapq
 import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics import arm_bills
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
 from hpo_vs_adapt.metrics.costs.workers import WORKERS, bills_by_workers
 from tests.metrics.builder import BUDGET, runs, shuffled, table, trial
+from tests.metrics.races import race_by_events
 
 KINDS = ("single", "random", "grid", "optuna", "portfolio")
-
-
-def event_race(tries, workers):
-    """Latency and bill by a queue of workers; `tries` yields (cost, hit)."""
-    free = [0.0] * workers
-    starts, best = [], math.inf
-    for cost, hit in tries:
-        start = heapq.heappop(free)
-        if start >= best:
-            break
-        starts.append((start, start + cost))
-        heapq.heappush(free, start + cost)
-        if hit:
-            best = min(best, start + cost)
-    ends = [(start, min(end, best)) for start, end in starts]
-    return max(end for _, end in ends), sum(end - start for start, end in ends)
 
 
 def stream(arm, costs, hits, **given):
@@ -80,7 +64,7 @@ def test_a_short_grid_is_the_mean_over_all_orders(seed, workers):
     hits[0] = True
     costs = rng.uniform(1, 10, size)
     orders = itertools.permutations(list(zip(costs, hits, strict=True)))
-    races = [event_race(order, workers) for order in orders]
+    races = [race_by_events(order, workers)[:2] for order in orders]
     trials = table(*stream("a", costs, hits, by="grid", stream=0))
     assert found(trials, workers) == pytest.approx(np.mean(races, axis=0))
 
@@ -105,7 +89,7 @@ def test_trials_drawn_with_replacement_agree_with_a_simulation(by, workers):
         while True:
             yield pool[rng.integers(8)]
 
-    races = np.array([event_race(tries(), workers) for _ in range(4000)])
+    races = np.array([race_by_events(tries(), workers)[:2] for _ in range(4000)])
     place = -1 if by == "single" else 0
     trials = table(*stream("a", costs, hits, by=by, stream=place))
     error = races.std(axis=0) / math.sqrt(4000)
@@ -148,7 +132,7 @@ def test_a_stream_that_misses_runs_to_its_end_and_another_follows(by):
 def test_a_missing_grid_ends_when_its_last_trial_does_over_all_orders():
     costs = [5.0, 3.0, 2.0, 1.0]
     ends = [
-        event_race([(c, False) for c in order], 2)[0]
+        race_by_events([(c, False) for c in order], 2)[0]
         for order in itertools.permutations(costs)
     ]
     met = stream("a", [6.0], [1], by="grid", stream=0)
@@ -223,7 +207,6 @@ def test_numbers_of_workers_must_be_whole(wrong):
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     tries=st.lists(
         st.tuples(st.floats(0.5, 100), st.booleans()), min_size=1, max_size=6

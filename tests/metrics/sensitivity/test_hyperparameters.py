@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,7 +14,6 @@ from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (
     subset_curve,
 )
 
-often = settings(max_examples=50, deadline=None, derandomize=True)
 scores = arrays(
     float,
     st.tuples(st.integers(1, 6), st.integers(1, 4)),
@@ -88,7 +87,6 @@ def test_a_configuration_that_was_not_run_everywhere_changes_nothing():
     assert np.isnan(hyperparameter_sensitivity(np.empty((0, 3)))).all()
 
 
-@often
 @given(scores, st.randoms(use_true_random=False))
 def test_sensitivity_does_not_depend_on_the_order_and_is_never_negative(table, random):
     rows = list(range(len(table)))
@@ -142,7 +140,6 @@ def test_words_and_missing_values_are_values():
     assert result.curve == pytest.approx([0.6, 0.75, 0.85])
 
 
-@often
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_the_order_of_configurations_changes_nothing_even_with_ties(seed, random):
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics import arm_bills
@@ -103,7 +103,6 @@ def test_workloads_have_budgets_of_their_own():
         st.lists(st.floats(0.1, 100), min_size=3, max_size=3), min_size=2, max_size=5
     )
 )
-@settings(max_examples=50, deadline=None, derandomize=True)
 def test_a_competitor_changes_no_data_profile_and_a_scale_no_score(times):
     arms = {f"arm{place}": row for place, row in enumerate(times)}
     found = across(arms)

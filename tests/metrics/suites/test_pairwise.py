@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.suites.pairwise import IMPROVEMENT_COLUMNS, improvement
@@ -21,7 +21,6 @@ def of(arm, against, trials, **given):
 
 @pytest.mark.slow
 @given(ours=Crossings, theirs=Crossings)
-@settings(max_examples=50, deadline=None, derandomize=True)
 def test_the_probability_is_the_share_of_pairs_won(ours, theirs):
     trials = table(*runs("a", *ours), *runs("b", *theirs))
     costs = [[math.inf if c is None else c for c in arm] for arm in (ours, theirs)]

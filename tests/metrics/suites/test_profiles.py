@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.suites.profiles import (
@@ -16,7 +16,6 @@ from hpo_vs_adapt.metrics.suites.profiles import (
 INF = math.inf
 TIMES = pd.DataFrame([[1, 2, 8], [2, 1, INF], [4, 9, 2]], index=["A", "B", "C"])
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 times = st.sampled_from([0.0, 1.0, 2.0, 3.5, 7.0, INF])
 tables = st.integers(1, 4).flatmap(
     lambda n: st.lists(st.lists(times, min_size=n, max_size=n), min_size=1, max_size=4)
@@ -99,7 +98,6 @@ def test_beyond_the_largest_ratio_there_is_no_score():
     assert profile_scores([[1.0], [4.0], [5.0], [3.9]])[:3].tolist() == [1, 0, 0]
 
 
-@few
 @given(tables, st.sampled_from([1e-3, 3.0, 1e6]))
 def test_scaling_all_costs_of_a_workload_leaves_profiles_unchanged(table, factor):
     values = np.array(table)
@@ -110,7 +108,6 @@ def test_scaling_all_costs_of_a_workload_leaves_profiles_unchanged(table, factor
     assert expected.between(0, 1).all()
 
 
-@few
 @given(tables, st.data())
 def test_adding_a_competitor_never_changes_a_data_profile(table, data):
     width = len(table[0])
@@ -121,7 +118,6 @@ def test_adding_a_competitor_never_changes_a_data_profile(table, data):
     assert together.iloc[: len(table)].equals(alone)
 
 
-@few
 @given(tables)
 def test_the_order_of_methods_changes_no_score(table):
     found = profile_scores(table).tolist()

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.targets.crossings import first_reaching, record_curves
@@ -11,7 +11,6 @@ from tests.metrics.builder import table, trial
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=50, deadline=None, derandomize=True)
 def test_stretches_are_searched_as_one_by_one(seed):
     rng = np.random.default_rng(seed)
     stretches = [np.sort(rng.integers(0, 9, rng.integers(0, 7))) for _ in range(5)]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics import arm_passes, target_crossing
@@ -59,7 +59,6 @@ def random_study(seed, workload="digits"):
     sustained=st.integers(1, 4),
     workload=st.sampled_from(["digits", "wine"]),
 )
-@settings(max_examples=50, deadline=None, derandomize=True)
 def test_every_record_crosses_where_its_curve_does(seed, target, sustained, workload):
     rows, curves = random_study(seed, workload)
     found = retargeted(rows, curves, target, sustained=sustained)

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.tuners.best_of_k import (
@@ -14,7 +14,6 @@ from hpo_vs_adapt.metrics.tuners.best_of_k import (
 
 VALUES = [0.1, 0.5, 0.5, 0.7, 0.9]
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=6)
 
 
@@ -26,7 +25,6 @@ def test_best_of_k_has_the_golden_values():
     assert unbiased.tolist() == pytest.approx([0.54, 0.72, 0.80, 0.90], abs=1e-12)
 
 
-@few
 @given(scores, st.integers(1, 6))
 def test_the_unbiased_estimate_is_the_mean_over_all_subsets(values, k):
     found = best_of_k(values, k)
@@ -37,7 +35,6 @@ def test_the_unbiased_estimate_is_the_mean_over_all_subsets(values, k):
     assert found == pytest.approx(np.mean(every), abs=1e-9)
 
 
-@few
 @given(scores, st.integers(1, 3))
 def test_the_plugin_is_the_mean_over_all_draws_with_replacement(values, k):
     every = [max(draw) for draw in itertools.product(values, repeat=k)]

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.tuners.tunability import tunability
@@ -31,7 +31,6 @@ def test_a_curve_that_is_good_at_once_is_told_from_one_that_ends_as_well():
     assert quick.early - slow.early > quick.late - slow.late > 0
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(CURVES)
 def test_a_curve_backwards_exchanges_early_and_late(curve):
     found, back = tunability(curve), tunability(curve[::-1])
@@ -39,7 +38,6 @@ def test_a_curve_backwards_exchanges_early_and_late(curve):
     assert found.early + found.late == pytest.approx(2 * found.uniform, abs=1e-6)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(CURVES)
 def test_a_curve_that_only_rises_is_better_late_than_early(curve):
     best = np.maximum.accumulate(curve)

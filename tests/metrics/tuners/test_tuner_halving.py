@@ -165,7 +165,7 @@ def test_what_has_diverged_is_never_continued():
     assert found.best.tolist() == [0.8]
 
 
-def testbrackets_have_the_sizes_of_the_paper():
+def test_brackets_have_the_sizes_of_the_paper():
     sizes = list(brackets(143, 3.0, 4))
     assert sizes == [(81, 4), (34, 3), (15, 2), (8, 1), (5, 0)]
     assert list(brackets(150, 3.0, 4))[-1] == (7, 4)

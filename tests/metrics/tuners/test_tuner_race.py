@@ -1,15 +1,15 @@
-import heapq
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.costs.parallel import race_workers
 from hpo_vs_adapt.metrics.targets.crossings import record_curves
 from hpo_vs_adapt.metrics.tuners.tuner_race import Race, finished, run_race, start_times
 from tests.metrics.curves import curved, tables
+from tests.metrics.races import race_by_events
 
 LISTS = st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=7)
 
@@ -20,32 +20,12 @@ def race_of(costs, hits, workers):
     return [part[0].item() for part in finished(start_times(cost, workers), cost, met)]
 
 
-def by_events(costs, hits, workers):
-    """Latency, bill and hit, event after event."""
-    waiting = list(range(len(costs)))
-    running, start = [], {}
-    now = 0.0
-    while waiting or running:
-        while waiting and len(running) < workers:
-            place = waiting.pop(0)
-            start[place] = now
-            heapq.heappush(running, (now + costs[place], not hits[place], place))
-        now, missed, place = heapq.heappop(running)
-        if not missed:
-            burned = sum(now - start[other] for _, _, other in running)
-            done = set(start) - {other for _, _, other in running}
-            return now, sum(costs[one] for one in done) + burned, True
-    return now, float(sum(costs)), False
-
-
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(LISTS, st.integers(1, 4))
 def test_a_race_is_what_happens_event_after_event(trials, workers):
     costs, hits = zip(*trials, strict=True)
-    assert race_of(costs, hits, workers) == list(by_events(costs, hits, workers))
+    assert race_of(costs, hits, workers) == list(race_by_events(trials, workers))
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(LISTS, st.integers(1, 4))
 def test_a_race_with_a_hit_is_that_of_the_bills(trials, workers):
     costs, hits = zip(*trials, strict=True)
@@ -56,7 +36,6 @@ def test_a_race_with_a_hit_is_that_of_the_bills(trials, workers):
         assert race_of(costs, hits, workers)[1:] == [sum(costs), False]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(LISTS, st.integers(2, 4))
 def test_more_workers_are_never_later_than_one(trials, workers):
     costs, hits = zip(*trials, strict=True)

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.costs.cost import expected_finite_list, expected_running_time
@@ -174,7 +174,6 @@ def test_one_setting_is_a_grid_too(tuner):
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(1, 50), st.booleans()), min_size=1, max_size=6),
     st.integers(1, 3),

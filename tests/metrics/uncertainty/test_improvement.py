@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -15,7 +15,6 @@ from hpo_vs_adapt.metrics.uncertainty.resampling import (
 
 INF = math.inf
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 scores = st.lists(st.sampled_from([-1.0, 0.0, 1.0, 2.0, INF]), min_size=1, max_size=6)
 
 
@@ -54,7 +53,6 @@ def by_pairs(a, b):
     return np.mean(won)
 
 
-@few
 @given(scores, scores)
 def test_improvement_is_the_share_of_pairs_won(a, b):
     found = probability_of_improvement(a, b)

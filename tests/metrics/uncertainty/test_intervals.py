@@ -170,6 +170,19 @@ def test_the_probability_to_be_first_is_that_of_two_students():
     assert found["a"] == pytest.approx(expected, abs=0.01)
 
 
+def test_the_first_of_arms_with_many_passes_is_that_of_most_resamples():
+    rng = np.random.default_rng(1)
+    a, b = simulated(rng, 0.8, 30), simulated(rng, 0.7, 30)
+
+    def resampled(costs, hits):
+        drawn = rng.integers(30, size=(20_000, 30))
+        return costs[drawn].sum(axis=1) / hits[drawn].sum(axis=1)
+
+    expected = np.mean(resampled(*a) < resampled(*b))
+    assert 0.6 < expected < 0.95
+    assert chances(a=a, b=b)["a"] == pytest.approx(expected, abs=0.02)
+
+
 def test_equal_arms_share_the_first_place():
     found = chances(a=([5.0] * 3, [1] * 3), b=([5.0] * 3, [1] * 3), c=([9.0], [0]))
     assert found == {"a": 0.5, "b": 0.5, "c": 0.0}

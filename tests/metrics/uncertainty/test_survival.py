@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo_vs_adapt.metrics.uncertainty.survival import (
@@ -11,7 +11,6 @@ from hpo_vs_adapt.metrics.uncertainty.survival import (
     survival,
 )
 
-few = settings(max_examples=50, deadline=None, derandomize=True)
 trials = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=12)
 
 
@@ -62,7 +61,6 @@ def test_pruned_trials_are_at_risk_for_ever():
     assert survival(pruned, hits)["survival"].tolist()[-1] == 0
 
 
-@few
 @given(trials)
 def test_survival_is_the_product_over_hits(listed):
     times, hits = zip(*listed, strict=True)
@@ -72,7 +70,6 @@ def test_survival_is_the_product_over_hits(listed):
         assert share == pytest.approx(kaplan_meier(times, hits, cost), abs=1e-12)
 
 
-@few
 @given(trials)
 def test_bounds_hold_the_estimate_and_are_shares(listed):
     found = survival(*zip(*listed, strict=True))
@@ -82,7 +79,6 @@ def test_bounds_hold_the_estimate_and_are_shares(listed):
     assert (found["high"] <= 1).all()
 
 
-@few
 @given(trials, st.integers(0, 12))
 def test_with_a_common_budget_the_restricted_mean_is_the_mean(listed, horizon):
     # No trial is lost before the horizon: misses are never to hit.
@@ -92,7 +88,6 @@ def test_with_a_common_budget_the_restricted_mean_is_the_mean(listed, horizon):
     assert restricted_mean(times, hits, horizon) == pytest.approx(expected)
 
 
-@few
 @given(trials)
 def test_the_restricted_mean_is_the_area_under_the_curve(listed):
     times, hits = zip(*listed, strict=True)
