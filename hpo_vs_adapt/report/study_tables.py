@@ -23,8 +23,10 @@ from hpo_vs_adapt.report.page_tables import (
     number,
     text,
 )
+from hpo_vs_adapt.report.reached_tables import iqm_across_table
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.trials_section import ROLES
+from hpo_vs_adapt.report.tuning_tables import dimensions_table
 
 __all__ = ["make_ledger_table", "make_suite_tables"]
 
@@ -54,7 +56,9 @@ def make_suite_tables(
     tables = [
         _scores(analyses.across_workloads, swatches),
         _pairs(analyses.improvement, swatches),
+        iqm_across_table(analyses.iqm_across, swatches),
         _plane(analyses.sensitivity_plane, swatches),
+        dimensions_table(analyses.effective_dimension, swatches),
     ]
     return [table for table in tables if table.rows]
 

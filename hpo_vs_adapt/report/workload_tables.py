@@ -1,4 +1,4 @@
-"""Tables of one workload: ranking and break-even here, sensitivity beside them."""
+"""Tables of one workload: ranking and break-even here, the others beside them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from hpo_vs_adapt.report.page_tables import (
     percent,
     text,
 )
+from hpo_vs_adapt.report.reached_tables import iqm_table, restricted_means_table
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.sensitivity_tables import (
     batch_sizes_table,
@@ -27,6 +28,7 @@ from hpo_vs_adapt.report.sensitivity_tables import (
     knobs_table,
     lr_table,
 )
+from hpo_vs_adapt.report.tuning_tables import best_of_k_table, tunability_table
 
 __all__ = ["make_workload_tables"]
 
@@ -67,7 +69,15 @@ def make_workload_tables(
         return table[table["workload"] == workload]
 
     found = {
-        "bills": [_ranking(of(analyses.ranking), anchor, swatches)],
+        "bills": [
+            _ranking(of(analyses.ranking), anchor, swatches),
+            restricted_means_table(of(analyses.restricted_means), anchor, swatches),
+        ],
+        "race": [iqm_table(of(analyses.iqm), anchor, swatches)],
+        "budgets": [
+            best_of_k_table(of(analyses.best_of_k), anchor, swatches),
+            tunability_table(of(analyses.tunability), anchor, swatches),
+        ],
         "break_even": [_break_even(of(analyses.break_even), anchor, swatches)],
         "sensitivity": [
             lr_table(of(analyses.lr_numbers), anchor, swatches),
