@@ -6,11 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.report.analyses import Analyses
-from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.wording import amount, counted, named, series
 from hpo_vs_adapt.study import Study
 
@@ -50,20 +48,22 @@ def make_doubts(
             f"The least of {headline.met} bills is least in part by luck: expect"
             f" {headline.leader} to cost rather more the next time."
         )
-    if headline.candidates > 1:
-        needed = analyses.seeds_needed
-        place = (needed["workload"] == headline.workload) & (
-            needed["arm"] == headline.leader
+    # Where one arm is surely first, nothing has to be told from it.
+    if headline.candidates > 1 and math.isfinite(headline.next_seeds):
+        yield (
+            f"To tell {headline.leader} from {headline.next}, if their bills differ as"
+            f" they seem to, would take about {amount(headline.next_seeds)} seeds of"
+            " each."
         )
-        yield from _seeds(needed[place], study.reference)
 
 
 def _never(headline: Any, bills: pd.DataFrame) -> Iterator[str]:
     never = bills.loc[(bills["trials"] > 0) & bills["bill"].isna(), "arm"]
     if headline.met and headline.missed:
+        so_far = " so far" if headline.unfinished else ""
         yield (
-            f"{headline.missed} of {counted(headline.arms, 'arm')} never met the"
-            f" target, and so {'has' if headline.missed == 1 else 'have'} no bill:"
+            f"{headline.missed} of {counted(headline.arms, 'arm')} never met the target"
+            f"{so_far} and so {'has' if headline.missed == 1 else 'have'} no bill:"
             f" {named(never)}."
         )
 
@@ -76,23 +76,23 @@ def _intervals(bills: pd.DataFrame) -> Iterator[str]:
 
 def _hidden(ranking: pd.DataFrame) -> Iterator[str]:
     """Say which tuning was done before the study, as far as anybody has said."""
+    unsaid, paid = [], []
     for what, column in (("defaults", "defaults"), ("search space", "space")):
         trials = ranking[f"{column}_trials"]
-        unsaid = ranking.loc[trials.isna(), "arm"]
-        if len(unsaid):
-            yield (
-                f"How many trials the {what} of {series(unsaid)} had taken before is"
-                " not known; no bill has them."
-            )
-        paid = [f"{row.arm} {n:.0f}" for row, n in _each(ranking, trials) if n > 0]
-        if paid:
-            yield (
-                f"Trials that the {what} had taken before, in no bill: {series(paid)}."
-            )
-
-
-def _each(table: pd.DataFrame, values: pd.Series) -> Iterator[tuple[Any, float]]:
-    return zip(rows_of(table), values, strict=True)
+        if trials.isna().any():
+            unsaid.append(f"the {what} of {series(ranking.loc[trials.isna(), 'arm'])}")
+        paid += [
+            f"{number:.0f} for the {what} of {arm}"
+            for arm, number in zip(ranking["arm"], trials, strict=True)
+            if number > 0
+        ]
+    if unsaid:
+        yield (
+            f"How many trials {', and '.join(unsaid)}{',' if unsaid[1:] else ''} had"
+            " taken before is not known; no bill has them."
+        )
+    if paid:
+        yield f"Trials before this study, in no bill: {series(paid)}."
 
 
 def _calibrated(study: Study, workload: str, names: set[str]) -> Iterator[str]:
@@ -106,23 +106,3 @@ def _calibrated(study: Study, workload: str, names: set[str]) -> Iterator[str]:
             f"Choosing the settings of {arm.name} once had cost"
             f" {amount(arm.calibration.cost)} sample gradients, in no bill{here}."
         )
-
-
-def _seeds(row: pd.DataFrame, reference: str | None) -> Iterator[str]:
-    """Say how many seeds would tell the least bill from another near it."""
-    # Passes that all cost the same say nothing of how far others may be apart.
-    if not (np.isfinite(row["seeds"]) & (row["spread"] > 0)).any():
-        return
-    arm, seeds = row["arm"].iloc[0], float(row["seeds"].iloc[0])
-    other = "another as variable as its own"
-    if reference is not None and reference != arm:
-        other = f"that of {reference}"
-    yield (
-        f"To tell the bill of {arm} from {other}, were they 10 % apart, would take"
-        f" about {_rounded(seeds)} seeds of each, going by the spread of their passes."
-    )
-
-
-def _rounded(number: float) -> str:
-    """Return a number that is rough with two digits: 75, 2800."""
-    return f"{round(number, 1 - math.floor(math.log10(number))):.0f}"

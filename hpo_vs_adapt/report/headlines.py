@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hpo_vs_adapt.metrics import reference_ratios
+from hpo_vs_adapt.metrics import reference_ratios, seeds_needed
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.results import Results
 
@@ -39,6 +39,7 @@ HEADLINE_COLUMNS = (
         for rival in RIVALS
         for end in ("", "_ratio", "_low", "_high")
     ),
+    "next_seeds",  # of each that would tell the two apart, if they differ as it looks
 )
 """Columns of `make_headlines`."""
 
@@ -127,15 +128,26 @@ def _headline(
         "untuned": next((name for name in names if sorts[name] == "untuned"), ""),
         "reference": next((n for n in names if n == results.study.reference), ""),
     }
-    return row | dict(_ratios(results.records, workload, row["leader"], rivals))
+    named = {row["leader"], *rivals.values()}
+    records = results.records
+    own = records[(records["workload"] == workload) & records["arm"].isin(named)]
+    row |= dict(_ratios(own, row["leader"], rivals))
+    return row | {"next_seeds": _seeds(own, row)}
+
+
+def _seeds(records: pd.DataFrame, row: dict[str, Any]) -> float:
+    """Return how many seeds tell the next bill from the least; NaN: not known."""
+    if not row["next_ratio"] > 1 or row["tied"] > 1:
+        return math.nan
+    two = records[records["arm"].isin([row["leader"], row["next"]])]
+    needed = seeds_needed(two, row["next_ratio"], reference=row["leader"])
+    return float(needed.set_index("arm").loc[row["next"], "seeds"])
 
 
 def _ratios(
-    records: pd.DataFrame, workload: str, leader: str, rivals: dict[str, str]
+    records: pd.DataFrame, leader: str, rivals: dict[str, str]
 ) -> Iterator[tuple[str, Any]]:
-    named = {leader, *rivals.values()}
-    own = records[(records["workload"] == workload) & records["arm"].isin(named)]
-    ratios = reference_ratios(own, leader).set_index("arm")
+    ratios = reference_ratios(records, leader).set_index("arm")
     for rival, arm in rivals.items():
         yield rival, arm
         for end, source in (("_ratio", "ratio"), ("_low", "low"), ("_high", "high")):

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt.report.analyses import Analyses
+from hpo_vs_adapt.report.headlines import tied
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.wording import (
     UNKNOWN,
@@ -22,6 +23,9 @@ from hpo_vs_adapt.report.wording import (
 from hpo_vs_adapt.study import Study
 
 __all__ = ["Overview", "OverviewRow", "make_overview"]
+
+_SHARING = 2
+"""Arms that share a least bill that are named."""
 
 _NEXT = 3
 """Arms behind the best one that are named with their scores."""
@@ -73,8 +77,9 @@ def make_overview(
     if len(study.workloads) < 2 or not any(arm.solved for arm in ranked):
         return None
     best = ranked[0]
+    so_far = " so far" if analyses.headlines["unfinished"].any() else ""
     finding = (
-        f"Over {best.workloads} workloads {best.arm} does best: score"
+        f"Over {best.workloads} workloads {best.arm} does best{so_far}: score"
         f" {best.score:.2f} of 1, {_solved(best)}{_mean_ratio(best, study.reference)}."
     )
     rows = (_row(headline, bills, analyses) for headline in rows_of(analyses.headlines))
@@ -120,15 +125,16 @@ def _mean_ratio(arm: Any, reference: str | None) -> str:
 
 
 def _row(headline: Any, bills: pd.DataFrame, analyses: Analyses) -> OverviewRow:
-    place = (bills["workload"] == headline.workload) & (bills["arm"] == headline.leader)
-    leader = next(rows_of(bills[place]), None)
+    own = bills[bills["workload"] == headline.workload]
+    leader = next(rows_of(own[own["arm"] == headline.leader]), None)
     if leader is None:
-        return OverviewRow(headline.workload, *[""] * 8)
+        never = "never met" if headline.trials else "no trial yet"
+        return OverviewRow(headline.workload, never, *[""] * 7)
     behind = headline.tuned not in ("", headline.leader)
-    shares = "" if headline.tied == 1 else f"{headline.tied} arms, "
+    least = own[own["bill"].notna()].sort_values("bill", kind="stable")
     return OverviewRow(
         workload=headline.workload,
-        leader=f"{shares}{headline.leader}",
+        leader=named((arm.arm for arm in tied(list(rows_of(least)))), _SHARING),
         bill=amount(leader.bill),
         bill_interval=interval(leader.bill_low, leader.bill_high),
         candidates=f"{headline.candidates} of {headline.arms}",

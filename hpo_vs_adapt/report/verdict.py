@@ -115,13 +115,14 @@ def _ranking(
     so_far = " so far" if headline.unfinished else ""
     price = f"{_bill(leader)} until {goal(entry)}"
     beginning = f"{entry.name}: {leader.arm}"
-    if headline.tied > 1:
+    sharing = tied(met)
+    if len(sharing) > 1:
         finding = (
             f"{entry.name}: {headline.tied} arms have the least bill{so_far},"
-            f" {amount(leader.bill)} sample gradients until {goal(entry)}:"
-            f" {named((arm.arm for arm in tied(met)), _MOST_TOLD)}."
+            f" {_shared(sharing)} until {goal(entry)}:"
+            f" {named((arm.arm for arm in sharing), _MOST_TOLD)}."
         )
-        others = [arm for arm in others if arm not in tied(met)]
+        others = [arm for arm in others if arm not in sharing]
     elif len(met) == 1 and leader.pass_hits < _FEW_HITS:
         finding = f"{beginning} alone met the target{so_far}, for {price}."
     elif others:
@@ -136,9 +137,8 @@ def _ranking(
         only = "; no other arm met the target" if len(met) == 1 else ""
         finding = f"{beginning} {claim}: {price}{only}."
     told = [leader, *others[:_MOST_TOLD]]
-    details = []
-    if headline.tied == 1:
-        details.append(f"{_passes(leader)} met it{_chance(leader)}.")
+    whose = f" of {leader.arm}" if len(sharing) > 1 else ""
+    details = [f"{_passes(leader)}{whose} met it{_chance(leader)}."]
     if others:
         said = [f"{arm.arm}, {_bill(arm)}, {_odds(arm)}" for arm in told[1:]]
         more = ["others, which the table has"] if len(others) > _MOST_TOLD else []
@@ -210,6 +210,12 @@ def _bill(arm: Any) -> str:
     if arm.bill_low == arm.bill_high:
         doubt = "in every pass"
     return f"{amount(arm.bill)} sample gradients{doubt and f' {doubt}'}"
+
+
+def _shared(arms: list[Any]) -> str:
+    """Return the bill of arms that have the same one; its interval if that is too."""
+    alike = len({(arm.bill_low, arm.bill_high) for arm in arms}) == 1
+    return _bill(arms[0]) if alike else f"{amount(arms[0].bill)} sample gradients"
 
 
 def _passes(arm: Any) -> str:

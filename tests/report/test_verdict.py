@@ -104,10 +104,16 @@ def test_arms_that_share_the_least_bill_are_named_together():
     rows += [bill(name, 6_000, 0.5) for name in ("clara", "adam-default")]
     said = say(rows)
     assert said.finding == (
-        "digits_mlp: 2 arms have the least bill, 6 k sample gradients until"
-        " accuracy ≥ 0.9: clara and adam-default."
+        "digits_mlp: 2 arms have the least bill, 6 k sample gradients [4.8 k, 7.5 k]"
+        " until accuracy ≥ 0.9: clara and adam-default."
     )
+    assert "3 of 3 passes of clara met it, P(first) 0.50." in said.details
     assert "May be cheaper" not in said.sentence
+
+
+def test_arms_that_share_a_bill_but_not_its_interval_have_none_in_common():
+    rows = [bill("clara", 6_000, 0.5), bill("adam-default", 6_000, 0.5, bill_low=5_000)]
+    assert "6 k sample gradients until" in say(rows).finding
 
 
 def test_a_ratio_that_may_be_below_one_is_no_advantage_yet():
