@@ -77,13 +77,20 @@ def test_few_passes_that_always_win_are_not_sure_to():
     assert 0.8 < many["low"] < 1
 
 
-def test_the_interval_holds_what_its_equation_allows():
-    trials = table(*runs("a", 1, 2, 6), *runs("b", 3, 5, 7, 9))
-    found = of("a", "b", trials, confidence=0.9)
+@pytest.mark.parametrize("workloads", [1, 2])
+def test_the_interval_holds_what_its_equation_allows(workloads):
+    rows = [*runs("a", 1, 2, 6), *runs("b", 3, 5, 7, 9)]
+    if workloads == 2:
+        rows += runs("a", 1, 9, workload="wine")
+        rows += runs("b", 4, 5, 6, 7, 8, workload="wine")
+    found = of("a", "b", table(*rows), confidence=0.9)
     p = np.linspace(0, 1, 100_001)
-    n = (3 + 4) / 2 - 1
-    error = np.sqrt(p * (1 - p) * (1 + n * ((1 - p) / (2 - p) + p / (1 + p))) / 12)
-    allowed = p[np.abs(found["probability"] - p) <= 1.6448536 * error]
+    variance = 0.0
+    for m, n in [(3, 4), (2, 5)][:workloads]:
+        alike = (m + n) / 2 - 1
+        more = alike * ((1 - p) / (2 - p) + p / (1 + p))
+        variance = variance + p * (1 - p) * (1 + more) / (m * n) / workloads**2
+    allowed = p[np.abs(found["probability"] - p) <= 1.6448536 * np.sqrt(variance)]
     assert found["low"] == pytest.approx(allowed.min(), abs=2e-5)
     assert found["high"] == pytest.approx(allowed.max(), abs=2e-5)
 
@@ -140,6 +147,7 @@ def test_fewer_than_two_arms_are_no_comparison():
         assert found.empty
 
 
-def test_a_confidence_outside_its_range_is_refused():
+@pytest.mark.parametrize("confidence", [0, 1, math.nan])
+def test_a_confidence_outside_its_range_is_refused(confidence):
     with pytest.raises(ValueError, match="`confidence` must be between"):
-        improvement(table(), confidence=1)
+        improvement(table(), confidence=confidence)
