@@ -57,9 +57,9 @@ VARIABLES = {
 """The page's variables for colours: their values on the light and on the dark page."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h")  # 9 and 8 share no factor
-_DASHES = ("", (4, 1.5), (1, 1), (4, 1.2, 1, 1.2), (6, 2))
+_DASHES = ("", (4, 1.5), (1, 1), (4, 1.2, 1, 1.2), (6, 2), (3, 1, 1, 1, 1, 1))
 # An area's counterparts of the dashes; dots would be circles, thousands of them.
-_HATCHES = ("", "///", "|||", "xxx", "---")
+_HATCHES = ("", "///", "|||", "xxx", "---", "\\\\\\")
 
 THEME = {
     INK: "--ink",

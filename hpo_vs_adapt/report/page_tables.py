@@ -28,6 +28,10 @@ ROWS_SHOWN = 100
 """Rows of a table that are in the page's HTML; a script makes the others from data."""
 
 
+Packed: TypeAlias = str | tuple[str | None, ...]
+"""A text, or a text, what it is sorted by, and a note."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
@@ -36,11 +40,13 @@ class Column:
         label: Its heading.
         kind: ``name``, ``code``, ``n`` for numbers, or empty: how cells are set.
         about: What it means, shown on hovering; the method section has it in full.
+        rows_of: The CSV file whose rows, counted from 1, its numbers are and lead to.
     """
 
     label: str
     kind: str = ""
     about: str = ""
+    rows_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +57,25 @@ class Cell:
         shown: Its text.
         value: What it is sorted by, where that is not its text; empty: unknown, last.
         note: A second, smaller line.
-        link: Where the text leads, or empty.
         swatch: An arm's marker before its name, or empty.
     """
 
     shown: str
     value: str | None = None
     note: str = ""
-    link: str = ""
     swatch: Markup = field(default_factory=Markup)
 
     @property
-    def packed(self) -> str | list[str | None]:
+    def packed(self) -> Packed:
         """The cell as the page's script reads it; without a swatch."""
-        if self.value is None and not self.note and not self.link:
-            return self.shown
-        return [self.shown, self.value, self.note, self.link]
+        value = None if self.value == self.shown else self.value
+        if self.note:
+            return (self.shown, value, self.note)
+        return self.shown if value is None else (self.shown, value)
 
 
 Row: TypeAlias = list[Cell]
+PackedColumn: TypeAlias = list[Packed] | dict[str, list[Packed] | list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,21 @@ class PageTable:
         return self.rows[:ROWS_SHOWN]
 
     @property
-    def packed_rest(self) -> list[list[str | list[str | None]]]:
-        """The other rows, as the page's script reads them."""
-        return [[cell.packed for cell in row] for row in self.rows[ROWS_SHOWN:]]
+    def packed_rest(self) -> list[PackedColumn]:
+        """The columns of the other rows, as the page's script reads them.
+
+        A column with few different cells has them ``of`` a list, and their places
+        ``at`` each row.
+        """
+        return [_pack(column) for column in zip(*self.rows[ROWS_SHOWN:], strict=True)]
+
+
+def _pack(cells: Sequence[Cell]) -> PackedColumn:
+    packed = [cell.packed for cell in cells]
+    places = {cell: place for place, cell in enumerate(dict.fromkeys(packed))}
+    if 2 * len(places) > len(packed):
+        return packed
+    return {"of": list(places), "at": [places[cell] for cell in packed]}
 
 
 def text(shown: Any, note: str = "") -> Cell:

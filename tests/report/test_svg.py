@@ -62,9 +62,10 @@ def test_an_inline_figure_has_a_text_alternative_and_the_pages_colours(figure):
     assert "<style" not in inline  # it would apply to the whole page
 
 
-def test_forty_arms_look_different():
-    looks = looks_of([f"arm {i}" for i in range(40)])
-    assert len({(look.colour, look.marker) for look in looks.values()}) == 40
+def test_forty_eight_arms_look_different_as_lines_and_as_areas():
+    looks = looks_of([f"arm {i}" for i in range(48)]).values()
+    for way in ("marker", "dash", "hatch"):
+        assert len({(look.colour, getattr(look, way)) for look in looks}) == 48
 
 
 def test_arms_whose_short_names_are_equal_are_numbered():

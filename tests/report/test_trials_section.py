@@ -6,7 +6,7 @@ import json
 import pytest
 
 from hpo_vs_adapt.report import make_tables
-from hpo_vs_adapt.report.page_tables import ROWS_SHOWN
+from hpo_vs_adapt.report.page_tables import ROWS_SHOWN, Cell
 from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.trials_section import make_trials_table, optuna_study
 from hpo_vs_adapt.study import Sweep
@@ -28,12 +28,37 @@ def test_every_trial_has_a_row_in_the_order_of_the_file():
     table = make_trials_table(results.study, tables.trials)
     assert [column.label for column in table.columns][11] == "Record"
     assert [row[11].shown for row in table.rows] == list(tables.trials["key"])
-    links = [row[0].link for row in table.rows]
-    # The heading is row 1 of the file.
-    assert links[0] == "tables/trials.csv#row=2"
-    assert len(set(links)) == len(table.rows)
+    assert table.columns[0].rows_of == "tables/trials.csv"
+    numbers = [int(row[0].shown) for row in table.rows]
+    assert numbers == list(range(1, len(tables.trials) + 1))
     assert len(table.first_rows) == ROWS_SHOWN
-    assert len(table.first_rows) + len(table.packed_rest) == len(tables.trials)
+
+
+def test_the_rows_that_are_packed_are_those_that_are_not_in_the_page():
+    results = builder.finished(builder.study())
+    table = make_trials_table(results.study, make_tables(results).trials)
+    columns = [
+        [column["of"][place] for place in column["at"]]
+        if isinstance(column, dict)
+        else column
+        for column in table.packed_rest
+    ]
+    rest = table.rows[ROWS_SHOWN:]
+    assert len(rest) > 20
+    assert [list(row) for row in zip(*columns, strict=True)] == [
+        [cell.packed for cell in row] for row in rest
+    ]
+    # What few trials differ in is said once; a key is every trial's own.
+    shared = [isinstance(column, dict) for column in table.packed_rest]
+    assert shared[1]
+    assert not shared[11]
+
+
+def test_a_packed_cell_says_nothing_twice():
+    assert Cell("128", "128").packed == "128"
+    assert Cell("1.9 M", "1.9e+06").packed == ("1.9 M", "1.9e+06")
+    assert Cell("never", "").packed == ("never", "")
+    assert Cell("a", None, "note").packed == ("a", None, "note")
 
 
 def test_what_a_trial_never_met_is_sorted_last():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hpo_vs_adapt.report.bill_figures import draw_band
 from hpo_vs_adapt.report.budget_figures import draw_best_probability
 from hpo_vs_adapt.report.figures import draw_target
+from hpo_vs_adapt.report.gallery.naming import say_others
 from hpo_vs_adapt.report.gallery.scene import (
     Drawing,
     Scene,
@@ -18,6 +19,8 @@ from hpo_vs_adapt.report.scales import add_legend
 from hpo_vs_adapt.report.wording import amount, metric_value, probability
 
 __all__ = ["draw_budgets"]
+
+_NOTABLE = 0.05  # probability, of arms that have an area of their own
 
 
 def draw_budgets(scene: Scene) -> Iterator[Drawing]:
@@ -33,8 +36,8 @@ def _best(scene: Scene) -> Drawing:
     figure = make_figure(2.6)
     axes = figure.subplots()
     shares = table.groupby("arm", sort=False)["probability"].max()
-    order = shares[shares >= 0.005].sort_values(ascending=False, kind="stable").index
-    looks = scene.named(table, list(order) or scene.order)
+    shares = shares.sort_values(ascending=False, kind="stable")
+    looks = scene.named(table, shares.index[shares >= min(_NOTABLE, shares.max())])
     draw_best_probability(table, axes, looks)
     axes.set_xlabel("sample gradients spent, tuning counted")
     axes.set_ylabel("P(best result)")
@@ -50,7 +53,8 @@ def _best(scene: Scene) -> Drawing:
         "Who is best at which budget",
         "How high an arm's area is at a budget: the probability that it has the best"
         " validation result of all arms by then, its tuning paid from the same budget."
-        " Blank: no arm has a result yet.",
+        " Blank: no arm has a result yet."
+        + say_others(looks, table["arm"], f"arms that reach {_NOTABLE:g} somewhere"),
         f"Most probably the best: {some(ends)}.",
     )
     return scene.drawing(figure, "best", "budgets", "best_probability", words)
@@ -65,7 +69,7 @@ def _tuning(scene: Scene) -> Drawing:
     draw_target(axes, scene.entry.target, f"target {scene.entry.target:g}")
     axes.set_xlabel("sample gradients spent, tuning counted")
     axes.set_ylabel(f"best validation {scene.entry.metric.name}")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     up = scene.entry.metric.mode == "max"
     last = table.groupby("arm", sort=False)["median"].last()
     last = last.sort_values(ascending=not up, kind="stable")
@@ -75,7 +79,7 @@ def _tuning(scene: Scene) -> Drawing:
         "Executions of each policy are simulated from its trials: a search in a new"
         " random order, another seed. Line: the median of them; band: where 95 % of"
         " single executions lie, which is how lucky one may be. A line ends where the"
-        " dearest execution does.",
+        f" dearest execution does.{grey}",
         f"Median best {scene.entry.metric.name} in the end: {some(said)}.",
     )
     return scene.drawing(figure, "tuning", "budgets", "tuning_curves", words)

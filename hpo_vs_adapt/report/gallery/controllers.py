@@ -62,7 +62,7 @@ def _rates(scene: Scene, table: pd.DataFrame) -> Drawing:
         draw_rates(rows[rows["quantity"] == quantity], axes, looks)
         axes.set_ylabel("learning rate" if quantity == "lr" else quantity)
     grid[-1, 0].set_xlabel("optimizer steps")
-    add_names(figure, looks, pd.concat([adaptive, winners]))
+    grey = add_names(figure, looks, pd.concat([adaptive, winners]))
     named = series(["learning rate", "momentum"][: len(quantities)])
     against = list(dict.fromkeys(winners["arm"]))
     words = (
@@ -72,7 +72,8 @@ def _rates(scene: Scene, table: pd.DataFrame) -> Drawing:
             f" Dashed: what tuning found, the winners of {some(against)}."
             * bool(against)
         )
-        + ("" if moves else " No momentum changed over time, so it is not drawn."),
+        + ("" if moves else " No momentum changed over time, so it is not drawn.")
+        + grey,
         _movements(adaptive[adaptive["quantity"] == "lr"])
         + _found(winners[winners["quantity"] == "lr"]),
     )
@@ -136,7 +137,7 @@ def _scalars(scene: Scene, table: pd.DataFrame) -> Drawing:
         draw_scalar(table[table["quantity"] == name], axes, looks)
         axes.set_ylabel(_SCALARS[name])
     grid[-1, 0].set_xlabel("optimizer steps")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     groups = table.groupby(["arm", "quantity"], sort=False)["value"]
     middle = groups.median().reset_index()
     said = (
@@ -148,7 +149,7 @@ def _scalars(scene: Scene, table: pd.DataFrame) -> Drawing:
         "The numbers from which the rules set their rates: GALA from how well gradients"
         " of successive steps align and how curved the loss is between them, CLARA from"
         " r, how far the path of its steps is from a random walk's. Line: median over"
-        " seeds; band: their range.",
+        f" seeds; band: their range.{grey}",
         f"Medians over all steps: {some(said)}.",
     )
     return scene.drawing(figure, "scalars", "controllers", "controllers", words)

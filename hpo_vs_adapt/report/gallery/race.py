@@ -43,12 +43,12 @@ def _race(scene: Scene, table: pd.DataFrame, unit: Unit) -> Drawing:
     draw_target(axes, scene.entry.target, f"target {scene.entry.target:g}")
     axes.set_ylabel(f"best validation {scene.entry.metric.name} so far")
     axes.set_xlabel(f"{unit.label} spent")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     caption = (
         "A tuned arm's line runs through its whole search, every trial charged; an"
         " arm without tuning is one training. Line: median over seeds or tuner"
         " seeds; band: from the worst to the best of them. The arm that crosses the"
-        " dotted target line further left gets there for less."
+        f" dotted target line further left gets there for less.{grey}"
     )
     title = "The race: best result against everything spent"
     words = (title, caption, _crossings(scene, table))
@@ -62,7 +62,7 @@ def _chances(scene: Scene, table: pd.DataFrame) -> Drawing:
     draw_chances(table, axes, looks)
     axes.set_ylabel("P(target met)")
     axes.set_xlabel("sample gradients spent")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     last = table.groupby("arm", sort=False)["probability"].last()
     last = last.sort_values(ascending=False, kind="stable")
     said = (f"{arm} {probability(share)}" for arm, share in last.items())
@@ -71,7 +71,7 @@ def _chances(scene: Scene, table: pd.DataFrame) -> Drawing:
         "The share of an arm's passes that have met the target for that much or less"
         " (Kaplan-Meier); a line that stays below 1 has passes that never met it. A"
         " pass is one training, or one search of a tuned arm. Few passes say little:"
-        " the table has 95 % bounds.",
+        f" the table has 95 % bounds.{grey}",
         f"Share of passes that met the target in the end: {some(said)}.",
     )
     return scene.drawing(figure, "chances", "race", "chances", words)
@@ -85,12 +85,12 @@ def _training(scene: Scene, table: pd.DataFrame) -> Drawing:
     draw_target(axes, scene.entry.target, f"target {scene.entry.target:g}")
     axes.set_ylabel(f"validation {scene.entry.metric.name}")
     axes.set_xlabel("sample gradients spent")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     words = (
         "One training each, the search left out",
         "Learning curves of the arms without tuning, and of each tuned arm's winner"
         " trained again. Line: median; band: range over runs. A run that diverged"
-        " counts from there on with the worst value.",
+        f" counts from there on with the worst value.{grey}",
         _crossings(scene, table),
     )
     return scene.drawing(figure, "training", "race", "training", words)

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo_vs_adapt.report.analyses import Analyses
+from hpo_vs_adapt.report.gallery.naming import NAMED, name_arms, say_others
 from hpo_vs_adapt.report.looks import Look, looks_of
 from hpo_vs_adapt.report.scales import add_legend
 from hpo_vs_adapt.report.svg import svg_text
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 _WIDTH = 5.6  # inches
-_NAMED = 8  # arms of a figure of lines that are told apart: as many as colours
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +118,18 @@ class Scene:
         return table[table["workload"] == self.entry.name].reset_index(drop=True)
 
     def named(
-        self, table: pd.DataFrame, order: Iterable[str] = (), most: int = _NAMED
+        self, table: pd.DataFrame, order: Iterable[str] = (), most: int = NAMED
     ) -> dict[str, Look]:
         """Return the looks of the arms of a table that are shown by name.
 
         Args:
             table: With a column `arm`.
-            order: The arms, most important first; the scene's if it is empty. The
-                first half of those that are shown are its first; the others are such
-                that colours differ as long as there are any.
-            most: How many there may be.
+            order: The arms, most important first; the scene's if it is empty.
+            most: How many there may be, see `name_arms`.
         """
         there = set(table["arm"])
-        ranked = [arm for arm in order or self.order if arm in there]
-        first = ranked[: most // 2]
-        for fresh in (True, False):  # those whose colour is not taken come first
-            for arm in ranked:
-                taken = {self.looks[other].colour for other in first}
-                new = arm not in first and (self.looks[arm].colour not in taken)
-                if len(first) < most and (new if fresh else arm not in first):
-                    first.append(arm)
-        return {arm: look for arm, look in self.looks.items() if arm in first}
+        ranked = (arm for arm in order or self.order if arm in there)
+        return name_arms(self.looks, ranked, most)
 
     def drawing(
         self,
@@ -193,12 +184,17 @@ def make_figure(height: float, width: float = _WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def add_names(figure: Figure, looks: Mapping[str, Look], table: pd.DataFrame) -> None:
-    """Put the names of a table's arms above a figure of lines."""
+def add_names(figure: Figure, looks: Mapping[str, Look], table: pd.DataFrame) -> str:
+    """Put the names of a table's arms above a figure of lines.
+
+    Returns:
+        What the caption says of arms without a name.
+    """
     add_legend(figure, looks, list(dict.fromkeys(table["arm"])))
+    return say_others(looks, table["arm"])
 
 
-def some(items: Iterable[str], most: int = _NAMED) -> str:
+def some(items: Iterable[str], most: int = NAMED) -> str:
     """Return a series of the first items, and how many more there are."""
     said = list(items)
     if len(said) > most:

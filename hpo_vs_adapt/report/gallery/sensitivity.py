@@ -74,7 +74,7 @@ def _curves(scene: Scene, table: pd.DataFrame) -> Drawing:
         " best validation result, dots are single seeds, the dotted line is the target;"
         " crosses at the lower edge: a seed diverged or crashed there. Bottom: the"
         " share of seeds that met the target. A wide plateau is a rule that needs"
-        f" little care.{note}",
+        f" little care.{note}{drawn.grey}",
         f"Best share of seeds that met the target at any rate: {some(said)}."
         f" Failed: {counted(failed, 'run')}.{_basins(scene)}",
     )
@@ -115,7 +115,7 @@ class _Columns:
         grid[0, 0].set_ylabel(f"best {scene.entry.metric.name}")
         grid[1, 0].set_ylabel("P(target met)")
         shown = {arm: look for arm, look in scene.looks.items() if arm in looks}
-        add_names(self.figure, shown, table)
+        self.grey = add_names(self.figure, shown, table)
 
 
 def _basins(scene: Scene) -> str:
@@ -179,7 +179,7 @@ def _spread(scene: Scene) -> Drawing:
     draw_spread(table.assign(line=lines), axes, looks)
     draw_target(axes, scene.entry.target, f"target {scene.entry.target:g}")
     axes.set_ylabel(f"best {scene.entry.metric.name}")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     least = table.loc[table.groupby("arm")["metric_sd"].idxmin().dropna()]
     said = (
         f"{arm} {spread:.2g} at {rate(lr)}"
@@ -191,7 +191,7 @@ def _spread(scene: Scene) -> Drawing:
         "What a rate is worth over batch sizes",
         "Line: mean over batch sizes of the best validation result with that initial"
         " rate; band: one standard deviation to either side. A thin band high up is a"
-        " rate that need not be set again for another batch size.",
+        f" rate that need not be set again for another batch size.{grey}",
         f"Least deviation over batch sizes: {some(said)}.",
     )
     return scene.drawing(figure, "spread", "sensitivity", "batch_size_spread", words)

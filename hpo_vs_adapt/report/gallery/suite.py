@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from hpo_vs_adapt.report.analyses import Analyses
 from hpo_vs_adapt.report.gallery.bills import bills_height
+from hpo_vs_adapt.report.gallery.naming import name_arms, say_others
 from hpo_vs_adapt.report.gallery.scene import Drawing, add_names, make_figure, some
 from hpo_vs_adapt.report.looks import Look, looks_of
 from hpo_vs_adapt.report.ratio_figures import draw_ratios, rank_by_ratios
@@ -23,7 +24,6 @@ from hpo_vs_adapt.study import Study
 
 __all__ = ["draw_suite"]
 
-_NAMED = 8
 _WIDE = 7.4  # inches
 
 
@@ -68,19 +68,20 @@ def _ratios(bills: pd.DataFrame, looks: Mapping[str, Look], reference: str) -> D
 
 def _profiles(analyses: Analyses, looks: Mapping[str, Look]) -> Drawing:
     table = analyses.budget_profiles
-    first = list(analyses.across_workloads["arm"].head(_NAMED))
-    named = {arm: look for arm, look in looks.items() if arm in first}
+    named = name_arms(looks, analyses.across_workloads["arm"])
     figure = make_figure(2.9)
     axes = figure.subplots()
     draw_profiles(table, axes, named)
     add_names(figure, named, table)
-    last = table.groupby("arm")["share"].last().reindex(first)
+    last = table.groupby("arm")["share"].last()
+    last = last.sort_values(ascending=False, kind="stable")
     said = (f"{arm} {probability(share)}" for arm, share in last.items())
     words = (
         "How many workloads are solved for so much",
         "A workload is solved for so much if the arm's bill there, tuning counted, is"
         " at most that many ordinary trainings. A line does not depend on who else"
-        " competes.",
+        " competes."
+        + say_others(named, table["arm"], "the best scores, as colours go"),
         f"Share of workloads solved for {table['alpha'].max():g} trainings or less:"
         f" {some(said)}.",
     )

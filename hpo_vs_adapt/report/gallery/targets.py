@@ -45,7 +45,7 @@ def _sweep(scene: Scene, table: pd.DataFrame) -> Drawing:
     ranks.set_xlabel(
         f"target for the validation {scene.entry.metric.name}, harder to the right"
     )
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     cheapest = table[table["rank"] == 1].drop_duplicates("target")
     changes = cheapest[cheapest["arm"] != cheapest["arm"].shift()]
     said = (
@@ -57,7 +57,7 @@ def _sweep(scene: Scene, table: pd.DataFrame) -> Drawing:
         "Top: the expected bill if the target were another one, from easy to the"
         " hardest that any trial met; a line ends where no trial of the arm met it."
         " Bottom: the arms by their bills. Targets near the right end favour whoever"
-        " got lucky once.",
+        f" got lucky once.{grey}",
         f"The least bill has: {some(said)}." if len(changes) else "No bill is known.",
     )
     return scene.drawing(figure, "targets", "targets", "target_sweep", words)

@@ -76,7 +76,7 @@ def _dependence(scene: Scene, table: pd.DataFrame) -> Drawing:
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"expected {scene.entry.metric.name}")
-    add_names(figure, looks, table)
+    grey = add_names(figure, looks, table)
     worth = table.drop_duplicates("arm").set_index("arm")["cv_score"]
     worth = worth.sort_values(ascending=False, kind="stable")
     said = (f"{arm} {metric_value(score)}" for arm, score in worth.items())
@@ -85,7 +85,7 @@ def _dependence(scene: Scene, table: pd.DataFrame) -> Drawing:
         "The validation result that a surrogate (a random forest on the arm's trials)"
         " expects at a value, the other settings as they were tried. Arms whose"
         " surrogate foretells nothing of settings it has not seen (R² of 0 or less) are"
-        " left out.",
+        f" left out.{grey}",
         f"R² of the surrogates: {some(said)}.",
     )
     return scene.drawing(

@@ -6,15 +6,22 @@ const STEP = 100; // rows shown at first, and more at each press of the button
 
 const byText = new Intl.Collator("en", { numeric: true }).compare;
 
-// A cell as the page's data has it: a text, or [text, sorted by, note, link].
-function makeCell(packed, kind) {
-  const [shown, value, note, link] = Array.isArray(packed) ? packed : [packed, null, "", ""];
+// The rows of a table's data, which has columns: a list of cells, or of different
+// cells, and which of them is at each row.
+function unpackRows(columns) {
+  const whole = columns.map((column) => (column.at ? column.at.map((place) => column.of[place]) : column));
+  return whole[0].map((_, row) => whole.map((column) => column[row]));
+}
+
+// A cell as the page's data has it: a text, or [text, sorted by, note].
+function makeCell(packed, kind, rowsOf) {
+  const [shown, value = null, note = ""] = Array.isArray(packed) ? packed : [packed];
   const cell = document.createElement("td");
   if (kind) cell.className = kind;
   if (value !== null) cell.dataset.v = value;
-  const inner = document.createElement(link ? "a" : "span");
+  const inner = document.createElement(rowsOf ? "a" : "span");
   inner.textContent = shown;
-  if (link) inner.href = link;
+  if (rowsOf) inner.href = `${rowsOf}#row=${Number(shown) + 1}`;
   else if (kind === "name") Object.assign(inner, { className: "clamp", title: shown });
   cell.append(inner);
   if (note) cell.append(Object.assign(document.createElement("small"), { textContent: note }));
@@ -29,7 +36,7 @@ class SortedTable {
     this.kinds = this.heads.map((head) => head.classList[0] ?? "");
     this.rows = [...this.body.rows].map((element) => ({ element }));
     const rest = document.getElementById(table.dataset.rest);
-    if (rest) for (const cells of JSON.parse(rest.textContent)) this.rows.push({ cells });
+    if (rest) for (const cells of unpackRows(JSON.parse(rest.textContent))) this.rows.push({ cells });
     this.found = this.rows;
     this.limit = STEP;
     if (this.rows.length > 1) this.heads.forEach((head, place) => this.addButton(head, place));
@@ -72,7 +79,7 @@ class SortedTable {
   element(row) {
     if (!row.element) {
       row.element = document.createElement("tr");
-      row.element.append(...row.cells.map((cell, i) => makeCell(cell, this.kinds[i])));
+      row.element.append(...row.cells.map((cell, i) => makeCell(cell, this.kinds[i], this.heads[i].dataset.rowsOf)));
     }
     return row.element;
   }
