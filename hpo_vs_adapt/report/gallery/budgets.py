@@ -37,7 +37,8 @@ def _best(scene: Scene) -> Drawing:
     axes = figure.subplots()
     shares = table.groupby("arm", sort=False)["probability"].max()
     shares = shares.sort_values(ascending=False, kind="stable")
-    looks = scene.named(table, shares.index[shares >= min(_NOTABLE, shares.max())])
+    notable = shares.index[shares >= min(_NOTABLE, shares.max())]
+    looks = scene.named(table, list(notable))
     draw_best_probability(table, axes, looks)
     axes.set_xlabel("sample gradients spent, tuning counted")
     axes.set_ylabel("P(best result)")
