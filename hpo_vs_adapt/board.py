@@ -116,6 +116,20 @@ class Board:
             )
         return now
 
+    @property
+    def latest(self) -> dict[str, float | None]:
+        """The latest validation metric of every trial in training, by key.
+
+        None until the trial's pack has reported it.
+        """
+        now: dict[str, float | None] = {}
+        for trial_id, job in self.jobs.items():
+            report = self._last.get(trial_id)
+            known = report.latest if report is not None else {}
+            for key in self.plan.unfinished(job):
+                now[key] = known[key][1] if key in known else None
+        return now
+
     def __getstate__(self) -> dict[str, object]:
         """Keep nothing: Ray pickles its searcher to resume it, which we never do.
 

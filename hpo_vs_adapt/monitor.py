@@ -13,8 +13,9 @@ from hpo_vs_adapt.time_left import TimeLeft
 from hpo_vs_adapt.trials import EndReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from hpo_vs_adapt.tracks import Request
     from hpo_vs_adapt.trial_logs import TrialLogs
 
 __all__ = ["Monitor"]
@@ -93,7 +94,7 @@ class Monitor:
 
     def _snapshot(self, now: float, board: Board | None) -> Snapshot:
         training = board.training if board else {}
-        arms = self._race.arms()
+        arms = self._race.arms(self._asked(board.latest) if board else ())
         remaining, unmeasured = self._time_left.estimate(
             now, self._race.work(), training
         )
@@ -111,6 +112,14 @@ class Monitor:
             crashed=self._race.ends[EndReason.CRASHED],
             unmeasured=unmeasured,
         )
+
+    def _asked(
+        self, latest: Mapping[str, float | None]
+    ) -> Iterator[tuple[Request, float | None]]:
+        """Yield trials in training once for each stream that has asked for them."""
+        for key, value in latest.items():
+            for request in self._plan.asked_by(key):
+                yield request, value
 
     def _workloads(
         self, training: Mapping[str, Training]

@@ -163,6 +163,10 @@ class Plan:
         """Whether a trial is in a pack and has not ended."""
         return key in self._training
 
+    def asked_by(self, key: str) -> tuple[Request, ...]:
+        """Return who waits for a trial in training; nobody once it has ended."""
+        return tuple(self._training.get(key, ()))
+
     def unfinished(self, job: PackJob) -> list[str]:
         """Return the keys of a pack's trials that have not ended."""
         return [key for key in job.keys if key in self._training]

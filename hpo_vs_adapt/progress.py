@@ -28,6 +28,10 @@ class ArmProgress:
             gradients; None without a hit.
         path: Where the best metric rose: what had been spent, and the metric. Trials
             follow one another in the order in which they ended.
+        training: Trials in training now, whatever they are for. One that several arms
+            have asked for is in training for each of them.
+        latest: The best among their latest validation metrics, or None before the
+            first.
     """
 
     workload: str
@@ -40,6 +44,8 @@ class ArmProgress:
     spent: float = 0.0
     bill: float | None = None
     path: tuple[tuple[float, float], ...] = ()
+    training: int = 0
+    latest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

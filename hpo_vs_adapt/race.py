@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Race:
         self.ends: Counter[EndReason] = Counter()
         self._runners: dict[tuple[str, str], _Runner] = {}
         for track in tracks:
-            place = (track.prepared.entry.name, track.arm.name)
+            place = _place(track)
             if place not in self._runners:
                 self._runners[place] = _Runner(*place, track.arm)
             self._runners[place].tracks.append(track)
@@ -65,15 +65,30 @@ class Race:
         """Take note of how a trial ended."""
         self.ends[record.end] += 1
         track = request.track
-        runner = self._runners[track.prepared.entry.name, track.arm.name]
+        runner = self._runners[_place(track)]
         runner.done += 1
         runner.known = None
         if track.role == "policy":
             runner.take(request, record)
 
-    def arms(self) -> tuple[ArmProgress, ...]:
-        """Return how far the arms are, workload by workload."""
-        return tuple(runner.progress() for runner in self._runners.values())
+    def arms(
+        self, training: Iterable[tuple[Request, float | None]] = ()
+    ) -> tuple[ArmProgress, ...]:
+        """Return how far the arms are, workload by workload.
+
+        Args:
+            training: Trials in training, once for each stream that has asked for them,
+                and their latest validation metrics.
+        """
+        latest: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for request, value in training:
+            latest[_place(request.track)].append(math.nan if value is None else value)
+        return tuple(
+            runner.progress_with(latest[place])
+            if place in latest
+            else runner.progress()
+            for place, runner in self._runners.items()
+        )
 
     def work(self) -> list[Work]:
         """Return what the arms have still to train."""
@@ -128,6 +143,17 @@ class _Runner:
             )
         return self.known
 
+    def progress_with(self, latest: Sequence[float]) -> ArmProgress:
+        """Return how far it is, with what is in training.
+
+        Args:
+            latest: Metrics of the trials in training; NaN where none is known.
+        """
+        known = [value for value in latest if math.isfinite(value)]
+        higher = self.tracks[0].prepared.workload.metric.mode == "max"
+        best = (max if higher else min)(known, default=None)
+        return replace(self.progress(), training=len(latest), latest=best)
+
     def work(self) -> Work:
         """Return what it has still to train."""
         prepared = self.tracks[0].prepared
@@ -174,6 +200,10 @@ class _Runner:
                 self._totals[stream] = _total(self.arm.by, trials)
         costs, hits = zip(*self._totals.values(), strict=True)
         return expected_running_time(costs, hits)
+
+
+def _place(track: Track) -> tuple[str, str]:
+    return track.prepared.entry.name, track.arm.name
 
 
 def _finite(values: NDArray[np.float64]) -> int:

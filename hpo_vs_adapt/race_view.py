@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from hpo_vs_adapt.displays import metric_text, pace, totals
 from hpo_vs_adapt.progress import ArmProgress, Snapshot, WorkloadProgress
+from hpo_vs_adapt.race_layout import Section, fit_race
 from hpo_vs_adapt.report.wording import amount
 from hpo_vs_adapt.sparkline import MET, Scale, fit_scale, sparkline
 
@@ -23,26 +23,16 @@ NAME_CELLS = (12, 32)
 SPARK_CELLS = (8, 60)
 """Least and most columns for sparklines; where there are fewer they are left out."""
 
+NUMBERS = ("trials", "now", "best", "hits", "failed", "spent", "bill")
+"""Columns between the names of arms and their sparklines."""
+
+GIVE_WAY = ("spent", "failed", "hits", "now")
+"""Columns that are left out, in this order, where there is no room for sparklines."""
+
 GAP = "  "
 
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """One workload: its arms in the order of the race, and how many are shown."""
-
-    workload: WorkloadProgress
-    arms: list[ArmProgress]
-    shown: int
-
-    @property
-    def rows(self) -> list[ArmProgress]:
-        """The leaders."""
-        return self.arms[: self.shown]
-
-    @property
-    def rest(self) -> list[ArmProgress]:
-        """Those who are counted only."""
-        return self.arms[self.shown :]
+LEGEND = "Costs in sample gradients, of trials that have ended."
+TRAINING = "+: in training, now: their best. Costs of ended trials: sample gradients."
 
 
 def race_view(snapshot: Snapshot, width: int, height: int | None = None) -> Group:
@@ -61,19 +51,18 @@ def race_view(snapshot: Snapshot, width: int, height: int | None = None) -> Grou
     room = (
         None if height is None else max(3, height - len(lines) - 2)
     )  # header and footer
-    sections, hidden = _fitted(snapshot, room)
+    sections, hidden = fit_race(snapshot, room)
     columns = _Columns(sections, width)
     lines.append(columns.header())
     for section in sections:
         lines.append(_title(section.workload))
         lines += columns.rows(section)
         if section.rest:
-            lines.append(_counted(section.rest, "more"))
+            lines.append(_counted(section.rest, len(section.rest), "arm"))
     if hidden:
         names = {arm.workload for arm in hidden}
-        noun = "workload" if len(names) == 1 else "workloads"
-        lines.append(_counted(hidden, f"more {noun}", len(names)))
-    lines.append(Text("Costs in sample gradients, of trials that have ended.", "dim"))
+        lines.append(_counted(hidden, len(names), "workload"))
+    lines.append(Text(TRAINING if snapshot.lanes else LEGEND, "dim"))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
@@ -87,14 +76,20 @@ class _Columns:
         width: Columns of the terminal.
     """
 
-    def __init__(self, sections: Sequence[_Section], width: int) -> None:
-        self._names = ["trials", "best", "hits", "failed", "spent", "bill"]
+    def __init__(self, sections: Sequence[Section], width: int) -> None:
         rows = [arm for section in sections for arm in section.rows]
-        cells = [self._names, *map(_numbers, rows)]
-        self._widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        taken = sum(self._widths) + len(GAP) * (len(self._widths) + 1)
-        longest = max((cell_len(arm.arm) for arm in rows), default=0)
+        cells = [_numbers(arm) for arm in rows]
+        self._widths = {
+            name: max([len(name), *(len(row[name]) for row in cells)])
+            for name in NUMBERS
+            if name != "now" or any(arm.training for arm in rows)
+        }
         least, most = NAME_CELLS
+        for name in GIVE_WAY:
+            if self._taken() + least + SPARK_CELLS[0] > width:
+                self._widths.pop(name, None)
+        taken = self._taken()
+        longest = max((cell_len(arm.arm) for arm in rows), default=0)
         room = width - taken - SPARK_CELLS[0]
         self._name = max(least, min(longest, most, room))
         self._spark = min(width - taken - self._name, SPARK_CELLS[1])
@@ -106,12 +101,14 @@ class _Columns:
         meaning = f"best by spending, {MET} target"
         if self._spark < len(meaning):
             meaning = f"best ({MET} hit)"
-        return self._row("", self._names, Text(meaning[: self._spark]), "dim")
+        names = {name: name for name in NUMBERS}
+        return self._row("", names, Text(meaning[: self._spark]), "dim")
 
-    def rows(self, section: _Section) -> list[Text]:
-        """Return a line for each leader of a workload."""
+    def rows(self, section: Section) -> list[Text]:
+        """Return a line for each arm of a workload that is shown."""
         goal = section.workload
-        starts = [arm.path[0][1] for arm in section.arms if arm.path]
+        arms = (*section.rows, *section.rest)
+        starts = [arm.path[0][1] for arm in arms if arm.path]
         scale = fit_scale(starts, goal.target, goal.mode)
         return [
             self._row(
@@ -123,11 +120,17 @@ class _Columns:
             for arm in section.rows
         ]
 
-    def _row(self, name: str, numbers: Sequence[str], curve: Text, style: str) -> Text:
+    def _taken(self) -> int:
+        """Return the cells of all columns but the first and the last, with gaps."""
+        return sum(self._widths.values()) + len(GAP) * (len(self._widths) + 1)
+
+    def _row(
+        self, name: str, numbers: Mapping[str, str], curve: Text, style: str
+    ) -> Text:
         if cell_len(name) > self._name:
             name = set_cell_size(name, self._name - 1).rstrip() + "…"
         parts = [set_cell_size(name, self._name)]
-        parts += [n.rjust(w) for n, w in zip(numbers, self._widths, strict=True)]
+        parts += [numbers[n].rjust(cells) for n, cells in self._widths.items()]
         return Text(GAP.join([*parts, ""]), style=style).append_text(curve)
 
     def _curve(self, arm: ArmProgress, scale: Scale) -> Text:
@@ -138,15 +141,18 @@ class _Columns:
         return text
 
 
-def _numbers(arm: ArmProgress) -> list[str]:
-    return [
-        f"{arm.done}/{arm.planned}",
-        metric_text(arm.best),
-        str(arm.hits),
-        str(arm.failed),
-        amount(arm.spent),
-        amount(math.nan if arm.bill is None else arm.bill),
-    ]
+def _numbers(arm: ArmProgress) -> dict[str, str]:
+    """Return the columns of an arm, those of `NUMBERS`."""
+    more = f" +{arm.training}" if arm.training else ""
+    return {
+        "trials": f"{arm.done}/{arm.planned}{more}",
+        "now": metric_text(arm.latest) if arm.training else "",
+        "best": metric_text(arm.best),
+        "hits": str(arm.hits),
+        "failed": str(arm.failed),
+        "spent": amount(arm.spent),
+        "bill": amount(math.nan if arm.bill is None else arm.bill),
+    }
 
 
 def _bar(done: int, planned: int, width: int) -> Text:
@@ -163,66 +169,11 @@ def _title(goal: WorkloadProgress) -> Text:
     return line
 
 
-def _counted(arms: Sequence[ArmProgress], what: str, number: int | None = None) -> Text:
+def _counted(arms: Sequence[ArmProgress], number: int, noun: str) -> Text:
+    """Return the line that stands for arms that have no room."""
     done, planned = sum(a.done for a in arms), sum(a.planned for a in arms)
-    hits = sum(arm.hits for arm in arms)
-    line = f"and {number or len(arms)} {what}: {done}/{planned} trials, {hits} hits"
-    return Text(line, style="dim")
-
-
-def _fitted(
-    snapshot: Snapshot, room: int | None
-) -> tuple[list[_Section], list[ArmProgress]]:
-    """Return the workloads that have room, and the arms of the others.
-
-    A workload takes a line for itself and one for each arm; where not all fit, those
-    that are at work come first, then those that have not begun.
-    """
-    fields = [
-        (goal, _raced(goal, [a for a in snapshot.arms if a.workload == goal.name]))
-        for goal in snapshot.workloads
-    ]
-    needs = [1 + len(arms) for _, arms in fields]
-    if room is None or sum(needs) <= room:
-        return [_Section(goal, arms, len(arms)) for goal, arms in fields], []
-    number = max(1, min(len(fields), room // 3))
-    if number < len(fields):
-        number = max(1, min(number, (room - 1) // 3))
-        room -= 1  # for those that are counted only
-    urgent = sorted(range(len(fields)), key=lambda place: _urgency(*fields[place]))
-    chosen = sorted(urgent[:number])
-    sections = []
-    shares = _shares([needs[place] for place in chosen], room)
-    for place, lines in zip(chosen, shares, strict=True):
-        goal, arms = fields[place]
-        shown = len(arms) if lines > len(arms) else max(0, lines - 2)
-        sections.append(_Section(goal, arms, shown))
-    return sections, [a for p in urgent[number:] for a in fields[p][1]]
-
-
-def _urgency(goal: WorkloadProgress, arms: Sequence[ArmProgress]) -> int:
-    if goal.training:
-        return 0
-    finished = all(arm.done >= arm.planned for arm in arms)
-    return 3 if finished else 1 if any(arm.done for arm in arms) else 2
-
-
-def _shares(needs: Sequence[int], room: int) -> list[int]:
-    """Return lines for each, none more than it needs, the rest spread evenly."""
-    shares = [0] * len(needs)
-    left = len(needs)
-    for place in sorted(range(len(needs)), key=needs.__getitem__):
-        shares[place] = min(needs[place], room // left)
-        room, left = room - shares[place], left - 1
-    return shares
-
-
-def _raced(goal: WorkloadProgress, arms: Sequence[ArmProgress]) -> list[ArmProgress]:
-    """Return arms by their bills, then by how near to the target they have come."""
-    sign = -1.0 if goal.mode == "max" else 1.0
-
-    def rank(arm: ArmProgress) -> tuple[float, float]:
-        bill = math.inf if arm.bill is None else arm.bill
-        return bill, math.inf if arm.best is None else sign * arm.best
-
-    return sorted(arms, key=rank)
+    hits, training = sum(a.hits for a in arms), sum(a.training for a in arms)
+    parts = [f"{done}/{planned} trials", f"{hits} hits"]
+    parts += [f"{training} in training"] * (training > 0)
+    what = noun if number == 1 else f"{noun}s"
+    return Text(f"and {number} more {what}: {', '.join(parts)}", style="dim")

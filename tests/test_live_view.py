@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import replace
 from io import StringIO
 
@@ -186,6 +187,56 @@ def test_a_replay_ends_with_the_race_of_the_run(ran):
         )
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Results of a run whose packs report more than once, and what was told of it."""
+    study = make_study(
+        tmp_path_factory.mktemp("long"),
+        [grid(0.01, 0.1), *ARMS[3:5], ARMS[6]],
+        [{"name": "iris_logreg", "budget": {"epochs": 400}}],
+        sensitivity=[{"arms": ["adam"], "vary": {"lr": [0.05, 0.1]}}],
+        resources={"lanes": 4, "packs": 1},
+    )
+    recorder = Recorder()
+    with pytest.MonkeyPatch.context() as patch, ray_here(num_cpus=1):
+        # However busy the machine is, no pack goes by between two snapshots.
+        patch.setattr("hpo_vs_adapt.monitor.SHOW_SHARE", 1.0)
+        results = run_study(study, progress=recorder)
+    return results, recorder
+
+
+@pytest.mark.slow
+def test_a_trial_in_training_is_shown_with_every_arm_that_has_asked_for_it(long):
+    _, recorder = long
+    seen = set()
+    for snapshot in recorder.snapshots:
+        lanes = {arm.arm: arm.training for arm in snapshot.arms}
+        seen.add((*lanes.values(), snapshot.workloads[0].training))
+    # The arms of the study in order, then the trials that their packs have.
+    sgd, adam, portfolio_again = (2, 0, 1, 1, 3), (0, 3, 0, 1, 2), (0, 0, 0, 1, 1)
+    assert seen == {(0, 0, 0, 0, 0), sgd, adam, portfolio_again}
+
+
+@pytest.mark.slow
+def test_the_latest_metric_of_an_arm_is_the_best_among_its_trials_in_training(long):
+    results, recorder = long
+    metrics = results.curves.merge(results.records[["key", "arm", "role"]], on="key")
+    heard = Counter()
+    for snapshot in recorder.snapshots:
+        arms = {arm.arm: arm for arm in snapshot.arms}
+        for name, now in arms.items():
+            if now.latest is not None:
+                assert now.training > 0
+                known = metrics.loc[metrics["arm"] == name, "validation_metric"]
+                assert now.latest in set(known)
+                heard[name] += 1
+        if arms["frozen"].training:
+            assert arms["portfolio"].latest == arms["frozen"].latest
+        elif arms["adam"].latest is not None:
+            assert arms["adam"].latest >= arms["portfolio"].latest
+    assert heard.keys() == arms.keys()
+
+
 def arm(name: str, workload: str = "w", **fields) -> ArmProgress:
     return ArmProgress(workload, name, **{"done": 1, "planned": 3, "hits": 0, **fields})
 
@@ -210,14 +261,14 @@ def test_of_forty_arms_the_leaders_are_shown_and_the_others_counted():
     shown = [line.split()[0] for line in lines if line.startswith("arm-")]
     assert shown == [f"arm-{i}" for i in range(39, 39 - len(shown), -1)]
     rest = 40 - len(shown)
-    assert f"and {rest} more: {rest}/{3 * rest} trials, 0 hits" in lines
+    assert f"and {rest} more arms: {rest}/{3 * rest} trials, 0 hits" in lines
 
 
 def test_a_higher_terminal_shows_more_arms_and_a_wider_one_longer_curves():
     low, high = text(snapshot(FORTY)), text(snapshot(FORTY), height=60)
     assert sum(line.startswith("arm-") for line in low) < 40
     assert sum(line.startswith("arm-") for line in high) == 40
-    assert not any("more:" in line for line in high)
+    assert not any("more arms:" in line for line in high)
     wide = text(snapshot(FORTY), width=140)
     assert max(map(len, low)) <= 80 < max(map(len, wide)) <= 140
 
@@ -234,6 +285,55 @@ def test_workloads_at_work_have_the_room_and_the_others_are_counted():
         f"and {hidden} more workloads: {5 * hidden}/{15 * hidden} trials, 0 hits"
         in (lines)
     )
+
+
+def names_in(lines: list[str]) -> list[str]:
+    """Return the arms that have a row."""
+    return [line.split()[0] for line in lines if line.startswith("arm-")]
+
+
+def test_an_arm_at_work_has_a_row_however_far_behind_it_is():
+    arms = [replace(arm, training=2, latest=0.123) for arm in FORTY[:3]] + FORTY[3:]
+    lines = text(snapshot(arms, training=["w"], lanes=6))
+    shown = names_in(lines)
+    assert shown[0] == "arm-39"
+    assert shown[-3:] == ["arm-2", "arm-1", "arm-0"]
+    assert len(shown) > 4  # the others have what room is left
+    [row] = [line for line in lines if line.startswith("arm-1 ")]
+    assert row.split()[1:5] == ["1/3", "+2", "0.123", "0.02"]
+
+
+def test_arms_at_work_that_have_no_room_are_counted():
+    arms = [replace(arm, training=2) for arm in FORTY]
+    lines = text(snapshot(arms, training=["w"], lanes=80))
+    rest = 40 - len(names_in(lines))
+    counted = f"{rest}/{3 * rest} trials, 0 hits, {2 * rest} in training"
+    assert f"and {rest} more arms: {counted}" in lines
+
+
+def test_forty_arms_on_nine_workloads_leave_those_at_work_the_most_room():
+    names = [f"w{i}" for i in range(9)]
+    arms = [
+        arm(
+            f"arm-{i}",
+            name,
+            best=i / 50,
+            done=3 if name < "w4" else int(name == "w4"),
+            training=3 if name == "w4" and i < 12 else 0,
+        )
+        for name in names
+        for i in range(40)
+    ]
+    lines = text(snapshot(arms, names, training=["w4"], lanes=36), 100, 39)
+    assert len(lines) == 39
+    begins = [i for i, line in enumerate(lines) if "accuracy" in line]
+    assert [lines[i].split(":")[0] for i in begins] == names[:5]
+    for i in begins[:4]:
+        assert lines[i + 1].startswith("arm-39 ")
+        assert lines[i + 2] == "and 39 more arms: 117/117 trials, 0 hits"
+    rows = names_in(lines[begins[4] :])
+    assert {f"arm-{i}" for i in range(12)} < set(rows)
+    assert lines[-2] == "and 4 more workloads: 0/480 trials, 0 hits"
 
 
 @pytest.mark.parametrize("height", [4, 6, 9, 12, 23])
@@ -255,10 +355,24 @@ def test_long_names_are_cut_and_wide_letters_keep_the_columns_in_line():
     assert max(map(cell_len, lines)) <= 80
 
 
-def test_a_narrow_terminal_goes_without_curves():
-    lines = text(snapshot([arm("a", best=0.5, path=((0.0, 0.5),))]), width=50)
-    assert max(map(cell_len, lines)) <= 50
-    assert not any("▁" in line for line in lines)
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (90, ["trials", "now", "best", "hits", "failed", "spent", "bill", "best"]),
+        (65, ["trials", "now", "best", "hits", "failed", "bill", "best"]),
+        (55, ["trials", "now", "best", "hits", "bill", "best"]),
+        (40, ["trials", "best", "bill"]),
+    ],
+)
+def test_a_narrow_terminal_goes_without_some_columns_and_at_last_without_curves(
+    width, columns
+):
+    one = arm("a", best=0.5, path=((0.0, 0.5),), training=2, latest=0.25)
+    lines = text(snapshot([one], training=["w"], lanes=2), width)
+    assert max(map(cell_len, lines)) <= width
+    header = next(line for line in lines if " trials " in line and "bill" in line)
+    assert header.partition("(")[0].partition(" by")[0].split() == columns
+    assert any("▁" in line for line in lines) == (width > 40)
 
 
 def test_an_arm_without_a_trial_has_a_row_without_numbers():
@@ -297,6 +411,7 @@ class IdleBoard:
     def __init__(self) -> None:
         self.jobs: dict[str, object] = {}
         self.training: dict[str, Training] = {}
+        self.latest: dict[str, float] = {}
 
 
 @pytest.mark.parametrize(
