@@ -104,16 +104,17 @@ def test_streams_of_a_tuned_arm_pair_with_the_seeds_of_another():
 def test_the_passes_of_a_random_stream_are_one_unit():
     tuned = [
         row
-        for stream, at in enumerate([(None, 300), (400, 100)])
+        for stream, at in enumerate([(None, 300), (400, 100, 150)])
         for row in runs("a", *at, by="random", stream=stream)
     ]
     found = of("a", table(*tuned, *runs("b", 500, 600)))
-    assert found["ratio"] == pytest.approx((BUDGET + 800) / 3 / 550)
+    assert found["ratio"] == pytest.approx((BUDGET + 950) / 4 / 550)
     assert found["shared"] == 2
 
 
-def test_the_reference_is_exactly_one():
-    found = of("b", table(*runs("b", 300, 400)))
+@pytest.mark.parametrize("last", [400, None])
+def test_the_reference_is_exactly_one(last):
+    found = of("b", table(*runs("b", 300, last)))
     assert found[["ratio", "low", "high"]].tolist() == [1, 1, 1]
     assert found["shared"] == 2
 
@@ -166,7 +167,8 @@ def test_no_trials_are_no_ratios():
 
 def test_what_cannot_be_read_is_refused():
     trials = table(*runs("a", 300))
-    with pytest.raises(ValueError, match="`confidence` must be between"):
-        paired_ratios(trials, "a", confidence=95)
+    for confidence in (0, 1, 95):
+        with pytest.raises(ValueError, match="`confidence` must be between"):
+            paired_ratios(trials, "a", confidence=confidence)
     with pytest.raises(ValueError, match="missing \\['by'\\]"):
         paired_ratios(trials.drop(columns="by"), "a")

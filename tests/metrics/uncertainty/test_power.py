@@ -205,6 +205,13 @@ def test_what_a_pilot_does_not_tell_is_not_a_number():
     assert of_never["seeds"].isna().all()
 
 
+def test_two_passes_are_a_pilot():
+    found = seeds_needed(table(*trials("a", [300.0, 400.0]))).set_index("arm").loc["a"]
+    # Influences -1/7 and 1/7 of the mean.
+    assert found["spread"] == pytest.approx(math.sqrt(2) / 7)
+    assert math.isfinite(found["seeds"])
+
+
 def test_a_ratio_too_near_to_one_needs_more_than_can_be_counted():
     assert needed(trials("a", costs_of(0.3)), "a", ratio=1 + 1e-9)[0] == math.inf
 
