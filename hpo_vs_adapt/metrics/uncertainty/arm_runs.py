@@ -15,8 +15,8 @@ __all__ = ["METRICS", "RUN_COLUMNS", "arm_runs", "run_scores"]
 METRICS = ("best_metric", "test_metric")
 """Of a run: its best validation metric, and the test metric at that evaluation."""
 
-RUN_COLUMNS = ("workload", "arm", "runs_are", "unit", *METRICS)
-"""Columns of `arm_runs`; `unit` is the seed, or the stream of a tuned arm."""
+RUN_COLUMNS = ("workload", "arm", "runs_are", "stream", "seed", *METRICS)
+"""Columns of `arm_runs`; -1 stands for a stream or a seed that means nothing."""
 
 _ARM = ["workload", "arm"]
 
@@ -28,7 +28,8 @@ def arm_runs(
 
     - ``seeds``: the trials of an arm without `tune`.
     - ``retrains``: of tuned arms, the winners trained again with seeds that had no part
-      in their choice.
+      in their choice: the same seeds for every stream. Streams that chose the same
+      settings share these runs.
     - ``winners``: of tuned arms without retrains, the best trial of each stream, ties
       to the lower number. Its validation metric was chosen for being high: luck with
       the seed is in it.
@@ -55,15 +56,15 @@ def arm_runs(
     searched = policy[~alone]
     searched = searched[~pd.MultiIndex.from_frame(searched[_ARM]).isin(again)]
     parts = {
-        "seeds": policy[alone].assign(unit=policy.loc[alone, "seed"]),
-        "retrains": retrains.assign(unit=retrains["stream"]),
-        "winners": _winners(searched, modes).assign(unit=lambda rows: rows["stream"]),
+        "seeds": policy[alone].assign(stream=-1),
+        "retrains": retrains,
+        "winners": _winners(searched, modes).assign(seed=-1),
     }
     some = [part.assign(runs_are=name) for name, part in parts.items() if len(part)]
     if not some:
         return pd.DataFrame(columns=list(RUN_COLUMNS))
     runs = pd.concat(some).astype(dict.fromkeys(METRICS, float))
-    runs = runs.sort_values([*_ARM, "unit", "number", "seed"], kind="stable")
+    runs = runs.sort_values([*_ARM, "stream", "number", "seed"], kind="stable")
     for name in METRICS:
         worst = (metric_signs(runs, modes) * runs[name]).groupby(runs["workload"])
         filled = metric_signs(runs, modes) * worst.transform("min")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from hpo_vs_adapt.metrics.uncertainty.arm_runs import METRICS, arm_runs, run_scores
 from hpo_vs_adapt.metrics.uncertainty.resampling import outer_quantiles
-from hpo_vs_adapt.metrics.uncertainty.unit_draws import UnitDraws
 
 __all__ = ["IQM_ACROSS_COLUMNS", "IQM_COLUMNS", "iqm_across", "iqm_table"]
 
 _MEANS = tuple(f"{name}{end}" for name in METRICS for end in ("", "_low", "_high"))
 
-IQM_COLUMNS = ("workload", "arm", "runs_are", "runs", "units", *_MEANS)
+IQM_COLUMNS = (
+    *("workload", "arm", "runs_are", "runs", "streams", "seeds"),
+    *_MEANS,
+)
 """Columns of `iqm_table`; the metrics in their unit."""
 
 IQM_ACROSS_COLUMNS = ("arm", "workloads", "runs", *_MEANS)
@@ -27,18 +29,24 @@ IQM_ACROSS_COLUMNS = ("arm", "workloads", "runs", *_MEANS)
 _ARM = ["workload", "arm"]
 
 
-class _Draws(NamedTuple):
-    """Runs by unit, and which units each resample has.
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Runs of one arm on one workload, crossed, and which of them each resample has.
 
     Args:
-        strata: From each workload and arm to its places among the units.
-        values: Of each metric, shape `(units, runs of one)`, NaN behind shorter ones.
-        picks: Shape `(samples, units)`.
+        values: Of each metric, shape `(streams, seeds)`, NaN where there is no run.
+        streams: Rows that were drawn, shape `(samples, streams)`.
+        seeds: Columns that were drawn, shape `(samples, seeds)`.
     """
 
-    strata: dict[tuple[str, str], slice]
     values: dict[str, NDArray[np.float64]]
-    picks: NDArray[np.int64]
+    streams: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+
+    def drawn(self, name: str) -> NDArray[np.float64]:
+        """Values of every resample, shape `(samples, streams * seeds)`."""
+        crossed = self.values[name][self.streams[:, :, None], self.seeds[:, None, :]]
+        return crossed.reshape(len(crossed), -1)
 
 
 def iqm_table(
@@ -53,9 +61,12 @@ def iqm_table(
 
     `iqm` of the best validation metric, and of the test metric at that evaluation, over
     the arm's runs (`arm_runs`): its seeds, its winners' retrains, or its winners. A run
-    that failed stays in, with the best it had until then. Intervals are percentiles of
-    the bootstrap over units, which are seeds, or the streams of tuned arms with all
-    their runs: of 3 units they are too narrow (`bootstrap` says by how much).
+    that failed stays in, with the best it had until then.
+
+    Intervals are percentiles of the bootstrap: of the seeds; of the streams, where the
+    runs are winners; of both at once, crossed, for retrains, which every stream makes
+    with the same seeds (Owen's pigeonhole bootstrap). Of 3 seeds they are too narrow
+    (`bootstrap` says by how much).
 
     Args:
         records: One row a trial of a stream, columns as in `Results.records`; only rows
@@ -66,25 +77,26 @@ def iqm_table(
         confidence: Probability that an interval is meant to cover.
 
     Returns:
-        Columns `IQM_COLUMNS`, one row per workload and arm, sorted. A mean is NaN if a
-        run has no such metric (`arm_runs`), and an interval also with a single unit.
+        Columns `IQM_COLUMNS`, one row per workload and arm, sorted. A mean is NaN if
+        the workload has no such metric, and an interval also with a single run.
 
     Raises:
         ValueError: As in `arm_passes`, or if `samples` is below 1 or `confidence` not
             between 0 and 1.
 
     Agarwal et al., "Deep RL at the Edge of the Statistical Precipice", NeurIPS 2021
-    (arXiv 2108.13264).
+    (arXiv 2108.13264); Owen, "The Pigeonhole Bootstrap", Annals of Applied Statistics
+    2007.
     """
     _check(samples, confidence)
     runs = arm_runs(records, modes)
-    draws = _draws(runs, samples, seed)
     rows = []
     for place, own in runs.groupby(_ARM, sort=True):
         workload, arm = map(str, place)
-        means = _means(draws, [(workload, arm)], confidence)
-        told = (own["runs_are"].iloc[0], len(own), own["unit"].nunique())
-        rows.append((workload, arm, *told, *means))
+        means = _means([_crossed(own, samples, seed)], confidence)
+        told = (own["runs_are"].iloc[0], len(own))
+        counts = (own["stream"].nunique(), own["seed"].nunique())
+        rows.append((workload, arm, *told, *counts, *means))
     return pd.DataFrame(rows, columns=list(IQM_COLUMNS))
 
 
@@ -101,7 +113,7 @@ def iqm_across(
     The runs of `iqm_table` as scores on one scale (`run_scores`): 0 is the 5th and 1
     the 95th percentile of all arms' runs on a workload, so that a further arm changes
     all scores a little. `iqm` is over runs and workloads together; the bootstrap is
-    stratified, units being drawn within each workload.
+    stratified, seeds and streams being drawn within each workload by itself.
 
     Args:
         records: As in `iqm_table`.
@@ -124,14 +136,14 @@ def iqm_across(
     _check(samples, confidence)
     runs = run_scores(arm_runs(records, modes), modes or {})
     everywhere = runs["workload"].nunique()
-    draws = _draws(runs, samples, seed)
     rows = []
     for arm, own in runs.groupby("arm", sort=True) if everywhere > 1 else ():
-        strata = [(str(name), str(arm)) for name in sorted(own["workload"].unique())]
+        parts = [part for _, part in own.groupby("workload", sort=True)]
         means = [math.nan] * len(_MEANS)
-        if len(strata) == everywhere:
-            means = list(_means(draws, strata, confidence))
-        rows.append((str(arm), len(strata), len(own), *means))
+        if len(parts) == everywhere:
+            crossed = [_crossed(part, samples, seed) for part in parts]
+            means = list(_means(crossed, confidence))
+        rows.append((str(arm), len(parts), len(own), *means))
     return pd.DataFrame(rows, columns=list(IQM_ACROSS_COLUMNS))
 
 
@@ -142,47 +154,35 @@ def _check(samples: int, confidence: float) -> None:
         raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
 
 
-def _draws(runs: pd.DataFrame, samples: int, seed: int) -> _Draws:
-    units = UnitDraws(runs[[*_ARM, "unit", *METRICS]], ["unit"], _ARM)
-    if runs.empty:
-        return _Draws({}, {}, np.empty((samples, 0), dtype=np.int64))
-    once = units.table.drop_duplicates([*_ARM, "unit"]).reset_index(drop=True)
-    strata = {}
-    for place, own in once.groupby(_ARM, sort=False):
-        workload, arm = map(str, place)
-        strata[workload, arm] = slice(own.index[0], own.index[-1] + 1)
-    values = {name: units.by_unit(name) for name in METRICS}
-    return _Draws(strata, values, units.picks(samples, seed))
+def _crossed(own: pd.DataFrame, samples: int, seed: int) -> _Runs:
+    """Return the runs of one arm on one workload, and their resamples."""
+    first = own.iloc[0]
+    label = f"{first['workload']}\x1f{first['arm']}\x1fiqm"
+    rng = np.random.default_rng([seed, *label.encode()])
+    streams, row = np.unique(own["stream"], return_inverse=True)
+    seeds, column = np.unique(own["seed"], return_inverse=True)
+    values = {}
+    for name in METRICS:
+        values[name] = np.full((streams.size, seeds.size), math.nan)
+        values[name][row, column] = own[name].to_numpy(dtype=np.float64)
+    drawn = (rng.integers(n, size=(samples, n)) for n in (streams.size, seeds.size))
+    return _Runs(values, *drawn)
 
 
-def _means(
-    draws: _Draws, strata: list[tuple[str, str]], confidence: float
-) -> Iterator[float]:
-    """Yield mean and bounds of each metric over all runs of some strata."""
-    places = [draws.strata[stratum] for stratum in strata]
-    units = np.concatenate([np.arange(at.start, at.stop) for at in places])
-    spread = any(at.stop - at.start > 1 for at in places)
-    picks = np.concatenate([draws.picks[:, at] for at in places], axis=1)
-    for values in draws.values.values():
-        yield from _mean(values, units, picks, spread, confidence)
-
-
-def _mean(
-    values: NDArray[np.float64],
-    units: NDArray[np.int64],
-    picks: NDArray[np.int64],
-    spread: bool,
-    confidence: float,
-) -> tuple[float, float, float]:
-    own = values[units]
-    if np.isnan(own).all(axis=1).any():  # a workload without such a metric
-        return math.nan, math.nan, math.nan
-    estimate = float(_row_iqm(own.reshape(1, -1))[0])
-    if not spread:
-        return estimate, math.nan, math.nan
-    resampled = _row_iqm(values[picks].reshape(len(picks), -1))
-    low, high = outer_quantiles(resampled[:, None], confidence)
-    return estimate, float(low[0]), float(high[0])
+def _means(runs: list[_Runs], confidence: float) -> Iterator[float]:
+    """Yield mean and bounds of each metric over the runs of several workloads."""
+    spread = any(one.values[METRICS[0]].size > 1 for one in runs)
+    for name in METRICS:
+        own = [one.values[name].reshape(1, -1) for one in runs]
+        if any(np.isnan(values).all() for values in own):  # there is no such metric
+            yield from (math.nan, math.nan, math.nan)
+            continue
+        yield float(_row_iqm(np.hstack(own))[0])
+        low = high = np.array([math.nan])
+        if spread:
+            resampled = _row_iqm(np.hstack([one.drawn(name) for one in runs]))
+            low, high = outer_quantiles(resampled[:, None], confidence)
+        yield from (float(low[0]), float(high[0]))
 
 
 def _row_iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class UnitDraws:
             seed: Every stratum derives its own generator from it by its name.
         """
         number = np.concatenate([np.arange(size) for size in self._sizes])
-        for blocks in self.picks(samples, seed):
+        for blocks in self._picks(samples, seed):
             sizes = self._lengths[blocks]
             # Rows of a block follow each other; blocks are anywhere.
             shift = self._starts[blocks] - (np.cumsum(sizes) - sizes)
@@ -64,16 +64,16 @@ class UnitDraws:
             resample.index = pd.RangeIndex(len(rows))
             yield resample.assign(**dict.fromkeys(self._units, drawn))
 
-    def picks(self, samples: int, seed: int) -> NDArray[np.int64]:
-        """Return which units each resample has, shape `(samples, units)`.
+    def _units_of_strata(self) -> NDArray[np.int64]:
+        """Return the number of units of each stratum, in the order of the table."""
+        if not self._strata:
+            return np.array([self._starts.size])
+        first = self.table.iloc[self._starts]
+        sizes = first.groupby(self._strata, sort=False).size()
+        return np.asarray(sizes, dtype=np.int64)
 
-        Units are numbered as in the table, from 0; those of a stratum are neighbours,
-        and so are its columns.
-
-        Args:
-            samples: As in `draw`.
-            seed: As in `draw`.
-        """
+    def _picks(self, samples: int, seed: int) -> NDArray[np.int64]:
+        """Return the drawn blocks of every resample, shape `(samples, units)`."""
         ends = np.cumsum(self._sizes)
         parts = []
         for start, size in zip(ends - self._sizes, self._sizes, strict=True):
@@ -82,26 +82,6 @@ class UnitDraws:
             rng = np.random.default_rng([seed, *label.encode()])
             parts.append(start + rng.integers(size, size=(samples, size)))
         return np.concatenate(parts, axis=1)
-
-    def by_unit(self, column: str) -> NDArray[np.float64]:
-        """Return a column's values, a row for each unit, NaN behind the shorter ones.
-
-        Args:
-            column: Of numbers.
-        """
-        unit = np.repeat(np.arange(self._starts.size), self._lengths)
-        place = np.arange(len(self.table)) - self._starts[unit]
-        values = np.full((self._starts.size, self._lengths.max(initial=0)), np.nan)
-        values[unit, place] = self.table[column].to_numpy(dtype=np.float64)
-        return values
-
-    def _units_of_strata(self) -> NDArray[np.int64]:
-        """Return the number of units of each stratum, in the order of the table."""
-        if not self._strata:
-            return np.array([self._starts.size])
-        first = self.table.iloc[self._starts]
-        sizes = first.groupby(self._strata, sort=False).size()
-        return np.asarray(sizes, dtype=np.int64)
 
 
 def _in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
