@@ -27,6 +27,7 @@ Buffers = dict[str, Tensor]
 """A model's buffers, every tensor with the lanes first."""
 
 _EVALUATION_CHUNK = 4096  # samples a forward pass, to bound the memory of evaluations
+_CPU_CHUNK = 512  # of one lane: what a core's cache holds
 
 
 class VectorisedModel:
@@ -160,13 +161,15 @@ class VectorisedModel:
             x: Inputs that all lanes share, shape `(m, ...)`.
             y: Targets, shape `(m, ...)`.
         """
-        chunks = torch.split(x, _EVALUATION_CHUNK)
-        if self.workload.vectorise:
+        if self.workload.vectorise and w.is_cuda:
             forward = vmap(self._outputs, in_dims=(0, 0, None))
+            chunks = torch.split(x, _EVALUATION_CHUNK)
             outputs = torch.cat([forward(w, buffers, chunk) for chunk in chunks], 1)
             losses = vmap(self.workload.loss, in_dims=(0, None))(outputs, y)
             scores = vmap(self.workload.score, in_dims=(0, None))(outputs, y)
             return losses, scores
+        # On a CPU one lane after the other: with BatchNorm up to 5 times as fast.
+        chunks = torch.split(x, _EVALUATION_CHUNK if w.is_cuda else _CPU_CHUNK)
         rows = [
             torch.cat(
                 [self._outputs(w[i], _row(buffers, i), chunk) for chunk in chunks]
