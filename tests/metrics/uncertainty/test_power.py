@@ -205,11 +205,16 @@ def test_what_a_pilot_does_not_tell_is_not_a_number():
     assert of_never["seeds"].isna().all()
 
 
-def test_two_passes_are_a_pilot():
-    found = seeds_needed(table(*trials("a", [300.0, 400.0]))).set_index("arm").loc["a"]
-    # Influences -1/7 and 1/7 of the mean.
-    assert found["spread"] == pytest.approx(math.sqrt(2) / 7)
-    assert math.isfinite(found["seeds"])
+def test_two_passes_are_a_pilot_and_two_shared_seeds_a_paired_one():
+    rows = trials("a", [300.0, 400.0]) + trials("b", [0.0, 500.0])
+    found = seeds_needed(table(*rows), reference="b").set_index("arm")
+    # Influences -1/7 and 1/7 of the mean, and -1 and 1.
+    spreads = [math.sqrt(2) / 7, math.sqrt(2)]
+    assert found["spread"].tolist() == pytest.approx(spreads)
+    assert found[["passes", "pass_hits"]].to_numpy().tolist() == [[2, 2], [2, 2]]
+    assert found["shared"].tolist() == [2, 0]
+    assert np.isfinite(found["seeds"]).all()
+    assert math.isfinite(found.loc["a", "paired_seeds"])
 
 
 def test_a_ratio_too_near_to_one_needs_more_than_can_be_counted():
