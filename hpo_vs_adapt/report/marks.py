@@ -19,7 +19,8 @@ _COUNTS_AT = 1.03  # of the width of the axes
 def mark_row(axes: Axes, place: int, look: Look, row: Any) -> None:
     """Draw interval, full plan, cost of one run and hits of an arm.
 
-    An arm that never met the target has an arrow at the right edge instead.
+    An arm that never met the target has an arrow at the right edge instead, and one
+    that was never tried words alone.
 
     Args:
         axes: With limits on the logarithmic axis of costs.
@@ -66,7 +67,8 @@ def _mark_interval(axes: Axes, place: int, look: Look, row: Any) -> None:
 
 
 def _mark_never(axes: Axes, place: int, look: Look, row: Any) -> None:
-    _mark_edge(axes, place, look, 1, 7)
+    if row.trials:
+        _mark_edge(axes, place, look, 1, 7)
     axes.annotate(
         why_no_bill(row),
         (1, place),

@@ -53,4 +53,7 @@ def draw_target_ranks(
     lines = ranked.drop(columns=["low", "high"])
     draw_lines(lines, axes, looks, x="target", y="rank")
     axes.set_ylim(ranked["rank"].max() + 0.5, 0.5)
-    axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
+    further = MaxNLocator(6, integer=True).tick_values(1, ranked["rank"].max())
+    axes.set_yticks(
+        [1, *(rank for rank in further if 1.5 < rank <= ranked["rank"].max())]
+    )

@@ -65,7 +65,10 @@ def draw_dependence(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) 
     _draw(table.assign(value=numbers), axes, looks)
     if numbers.min() > 0 and numbers.max() / numbers.min() > 30:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        few = numbers.max() / numbers.min() < 1000
+        axes.xaxis.set_major_locator(
+            LogLocator(subs=(1.0, 3.0)) if few else LogLocator(numticks=6)
+        )
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))

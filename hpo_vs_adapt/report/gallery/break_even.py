@@ -32,7 +32,8 @@ def draw_break_even(scene: Scene) -> Iterator[Drawing]:
         return
     figure = make_figure(6.9)
     panels = figure.subplots(3, 1)
-    looks = scene.named(prices[np.isfinite(prices["bill"].to_numpy(float))])
+    met = prices[np.isfinite(prices["bill"].to_numpy(float))]
+    looks = scene.named(met)
     draw_retrainings(totals, panels[0], looks)
     draw_failure_prices(prices, panels[1], looks)
     draw_workers(workers, panels[2], looks)
@@ -47,7 +48,7 @@ def draw_break_even(scene: Scene) -> Iterator[Drawing]:
         _mark(panels[0], rival.runs, "pays after {}")
         _mark(panels[1], rival.crossing_price, "bills cross at {}")
         _mark(panels[2], rival.workers, "quicker from {}")
-    grey = add_names(figure, looks, prices)
+    grey = add_names(figure, looks, met)
     marked = (
         f" Dotted: where {rival.tuned}, the tuned arm with the least bill, and"
         f" {rival.other}, the one without tuning, change places."
@@ -59,7 +60,7 @@ def draw_break_even(scene: Scene) -> Iterator[Drawing]:
         " cheaper training. Middle: the bill if a run that misses could be stopped"
         " after that share of its cost. Bottom: how long it takes until the target is"
         " met with so many workers, which a search shares out. Axes of costs are"
-        " logarithmic." + marked + grey
+        " logarithmic. An arm that never met the target has no line." + marked + grey
     )
     words = ("When tuning pays", caption, _say(scene))
     yield scene.drawing(figure, "break-even", "break_even", "break_even", words)

@@ -8,7 +8,7 @@ from hpo_vs_adapt.report.gallery.bills import bills_height
 from hpo_vs_adapt.report.gallery.scene import Drawing, Scene, make_figure, some
 from hpo_vs_adapt.report.ledger_figures import PURPOSES, draw_ledger, ledger_shares
 from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.wording import amount
+from hpo_vs_adapt.report.wording import amount, shorten
 
 __all__ = ["draw_spending"]
 
@@ -32,7 +32,7 @@ def draw_spending(scene: Scene) -> Iterator[Drawing]:
     ]
     first = shares.index[0]
     words = (
-        "What each arm spent on what",
+        f"What each arm spent on what, on {shorten(scene.entry.name, 40)}",
         "All trials of an arm's policy, as a bill charges them: retrainings, sweeps and"
         " evaluation are left out. What failed trials spent stands apart, whatever it"
         " was for. Numbers at the right: sample gradients in all.",

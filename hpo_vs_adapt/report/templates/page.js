@@ -9,7 +9,9 @@ const byText = new Intl.Collator("en", { numeric: true }).compare;
 // The rows of a table's data, which has columns: a list of cells, or of different
 // cells, and which of them is at each row.
 function unpackRows(columns) {
-  const whole = columns.map((column) => (column.at ? column.at.map((place) => column.of[place]) : column));
+  const whole = columns.map((column) =>
+    Array.isArray(column) ? column : column.at.map((place) => column.of[place]),
+  );
   return whole[0].map((_, row) => whole.map((column) => column[row]));
 }
 
@@ -22,7 +24,7 @@ function makeCell(packed, kind, rowsOf) {
   const inner = document.createElement(rowsOf ? "a" : "span");
   inner.textContent = shown;
   if (rowsOf) inner.href = `${rowsOf}#row=${Number(shown) + 1}`;
-  else if (kind === "name") Object.assign(inner, { className: "clamp", title: shown });
+  else if (kind === "name") Object.assign(inner, { className: "clamp", title: shown.length > 40 ? shown : "" });
   cell.append(inner);
   if (note) cell.append(Object.assign(document.createElement("small"), { textContent: note }));
   return cell;
