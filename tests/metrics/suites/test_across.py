@@ -128,8 +128,13 @@ def test_mean_ratios_are_geometric_over_what_both_have_solved():
         assert (without["in_how_many"] == 0).all()
 
 
+def test_a_bill_of_nothing_has_no_ratio():
+    found = across({"A": [0, 6], "B": [1, 2]}, reference="B").loc["A"]
+    assert (found["mean_ratio"], found["in_how_many"]) == (pytest.approx(3), 1)
+
+
 def test_a_workload_that_was_not_tried_is_not_solved_and_said_so():
-    table = pd.concat([bills({"A": [1, 2]}), bills({"B": [1]})])
+    table = pd.concat([bills({"A": [1, 2]}), bills({"B": [1]}, trials=1)])
     later = bills({"C": [NEVER, NEVER]}, trials=0)
     found = across_workloads(pd.concat([table, later]), {"w0": 1, "w1": 1})
     found = found.set_index("arm")
