@@ -23,6 +23,7 @@ from hpo_vs_adapt.metrics.costs.break_even_curves import (
 from hpo_vs_adapt.metrics.costs.paired import paired_ratios
 from hpo_vs_adapt.metrics.costs.ranking import ranking
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
+from hpo_vs_adapt.metrics.sensitivity.dimensions import dimension_table
 from hpo_vs_adapt.metrics.sensitivity.importances import hyperparameter_importances
 from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
     knob_table,
@@ -35,7 +36,13 @@ from hpo_vs_adapt.metrics.suites.across import across_workloads, budget_profiles
 from hpo_vs_adapt.metrics.suites.pairwise import improvement
 from hpo_vs_adapt.metrics.targets.difficulty import target_sweep
 from hpo_vs_adapt.metrics.targets.retargeting import retarget
+from hpo_vs_adapt.metrics.tuners.arm_tuning import best_of_k_table, tunability_table
 from hpo_vs_adapt.metrics.tuners.tuning_curves import tuning_tables
+from hpo_vs_adapt.metrics.uncertainty.arm_survival import (
+    restricted_mean_table,
+    survival_table,
+)
+from hpo_vs_adapt.metrics.uncertainty.interquartile import iqm_across, iqm_table
 from hpo_vs_adapt.metrics.uncertainty.power import seeds_needed
 from tests.benchmarks.simulated import (
     BUDGETS,
@@ -94,7 +101,18 @@ class Tables:
             "tuning_tables",
             lambda: pd.concat(tuning_tables(records, curves, MODES, BUDGETS)),
         )
+        self._make_trials()
         self.make("seeds_needed", lambda: seeds_needed(records, reference=REFERENCE))
+
+    def _make_trials(self) -> None:
+        records = self._study.records
+        self.make("best_of_k", lambda: best_of_k_table(records, MODES))
+        self.make("tunability", lambda: tunability_table(records, MODES))
+        self.make("dimensions", lambda: dimension_table(records, MODES))
+        self.make("iqm", lambda: iqm_table(records, MODES))
+        self.make("iqm_across", lambda: iqm_across(records, MODES))
+        self.make("survival", lambda: survival_table(records))
+        self.make("restricted_means", lambda: restricted_mean_table(records, BUDGETS))
 
     def _make_bills(self) -> None:
         records = self._study.records

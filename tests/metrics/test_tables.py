@@ -16,6 +16,7 @@ from hpo_vs_adapt.metrics.costs.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.plans import full_plans
 from hpo_vs_adapt.metrics.costs.ranking import ranking
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
+from hpo_vs_adapt.metrics.sensitivity.dimensions import dimension_table
 from hpo_vs_adapt.metrics.sensitivity.importances import hyperparameter_importances
 from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
     knob_table,
@@ -27,7 +28,13 @@ from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_table
 from hpo_vs_adapt.metrics.suites.across import across_workloads
 from hpo_vs_adapt.metrics.targets.difficulty import target_sweep
 from hpo_vs_adapt.metrics.targets.retargeting import retarget
+from hpo_vs_adapt.metrics.tuners.arm_tuning import best_of_k_table, tunability_table
 from hpo_vs_adapt.metrics.tuners.tuning_curves import best_probability, tuning_curves
+from hpo_vs_adapt.metrics.uncertainty.arm_survival import (
+    restricted_mean_table,
+    survival_table,
+)
+from hpo_vs_adapt.metrics.uncertainty.interquartile import iqm_across, iqm_table
 from hpo_vs_adapt.metrics.uncertainty.intervals import first_probability
 from hpo_vs_adapt.metrics.uncertainty.power import seeds_needed
 from hpo_vs_adapt.trials import CURVE_COLUMNS
@@ -81,6 +88,15 @@ TABLES = {
     "plane": lambda trials, curves: adkins_plane(trials, MODES),
     "importances": lambda trials, curves: hyperparameter_importances(trials, MODES),
     "dependence": lambda trials, curves: partial_dependence(trials, MODES, points=2),
+    "dimension": lambda trials, curves: dimension_table(trials, MODES),
+    "best of k": lambda trials, curves: best_of_k_table(trials, MODES),
+    "tunability": lambda trials, curves: tunability_table(trials, MODES),
+    "iqm": lambda trials, curves: iqm_table(trials, MODES, samples=50),
+    "iqm across": lambda trials, curves: iqm_across(trials, MODES, samples=50),
+    "survival": lambda trials, curves: survival_table(trials),
+    "restricted means": lambda trials, curves: restricted_mean_table(
+        trials, dict.fromkeys(MODES, BUDGET)
+    ),
     "tuning curves": few_curves,
     "best": few_chances,
 }
@@ -103,6 +119,7 @@ def everything():
     ]
     sweeps = swept("a", 0.5, 0.9, 0.5) + swept("b", 0.5, 0.9, 0.5, name="beta")
     lone = runs("a", 300, 500, None) + runs("b", 400, 450)
+    lone += runs("a", 300, 400, workload="wine")
     return table(*study().to_dict("records"), *tuned, *sweeps, *lone)
 
 
