@@ -146,7 +146,7 @@ def _targets(sweep: pd.DataFrame) -> Iterator[tuple[str, str]]:
     first = sweep[(sweep["rank"] == 1) & (sweep["pass_hits"] > 0)]
     leaders = first.drop_duplicates("target")["arm"]
     turns = [arm for arm, _ in itertools.groupby(leaders)]
-    if len(leaders) < 2:
+    if len(leaders) < 2 or sweep["arm"].nunique() < 2:
         return
     heading = "Another target"
     if len(turns) == 1:

@@ -103,6 +103,6 @@ def _calibrated(study: Study, workload: str, names: set[str]) -> Iterator[str]:
         if workload in arm.calibration.workloads:
             here = "; this workload is one of those they were chosen on"
         yield (
-            f"Choosing the settings of {arm.name} once had cost"
+            f"Choosing the settings of {arm.name} had cost"
             f" {amount(arm.calibration.cost)} sample gradients, in no bill{here}."
         )

@@ -138,7 +138,8 @@ def _ranking(
         finding = f"{beginning} {claim}: {price}{only}."
     told = [leader, *others[:_MOST_TOLD]]
     whose = f" of {leader.arm}" if len(sharing) > 1 else ""
-    details = [f"{_passes(leader)}{whose} met it{_chance(leader)}."]
+    chance = _chance(leader) if len(met) > 1 else ""
+    details = [f"{_passes(leader)}{whose} met it{chance}."]
     if others:
         said = [f"{arm.arm}, {_bill(arm)}, {_odds(arm)}" for arm in told[1:]]
         more = ["others, which the table has"] if len(others) > _MOST_TOLD else []

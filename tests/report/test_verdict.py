@@ -157,9 +157,10 @@ def test_the_closest_to_a_loss_is_the_lowest():
 
 def test_the_only_arm_that_met_the_target_is_cheapest_and_that_is_said():
     rows = [bill("sgd-grid", math.nan, 0.0), bill("clara", 60_000, 1.0)]
-    finding = say(rows).finding
-    assert "clara is cheapest" in finding
-    assert "no other arm met the target" in finding
+    said = say(rows)
+    assert "clara is cheapest" in said.finding
+    assert "no other arm met the target" in said.finding
+    assert "P(first)" not in said.sentence  # there was no race
 
 
 def test_a_lone_arm_with_few_hits_is_not_called_cheapest():
