@@ -15,6 +15,7 @@ from hpo_vs_adapt.report.rows import rows_of
 from hpo_vs_adapt.report.wording import (
     UNKNOWN,
     amount,
+    counted,
     interval,
     named,
     ratio,
@@ -79,8 +80,9 @@ def make_overview(
     best = ranked[0]
     so_far = " so far" if analyses.headlines["unfinished"].any() else ""
     finding = (
-        f"Over {best.workloads} workloads {best.arm} does best{so_far}: score"
-        f" {best.score:.2f} of 1, {_solved(best)}{_mean_ratio(best, study.reference)}."
+        f"Over {counted(best.workloads, 'workload')} {best.arm} does best{so_far}:"
+        f" score {best.score:.2f} of 1, {_solved(best)}"
+        f"{_mean_ratio(best, study.reference)}."
     )
     rows = (_row(headline, bills, analyses) for headline in rows_of(analyses.headlines))
     return Overview(finding, tuple(_details(study, ranked)), tuple(rows))

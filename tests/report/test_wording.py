@@ -82,6 +82,24 @@ def test_a_long_list_names_some_and_counts_the_others():
     assert wording.listed("abcde", most=2) == "a, b and 3 others"
 
 
+def test_names_beyond_some_are_only_mentioned():
+    assert wording.named("abc", most=3) == "a, b and c"
+    assert wording.named("abcd", most=3) == "a, b, c and others"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0042, "0.42 %"), (0.13125, "13 %"), (0.9996, "100 %"), (0.5, "50 %")],
+)
+def test_a_share_has_two_digits_and_no_exponent(share, text):
+    assert wording.percent(share) == text
+
+
+def test_a_factor_that_rounds_to_one_is_about_as_much():
+    assert wording.times_as_much(1.04) == "about as much"
+    assert wording.times_as_much(1.06) == "1.1 times as much"
+
+
 def test_file_names_are_plain_and_all_different():
     names = ["a/b.py:C", "a-b-py-c", "../../etc", "<script>", "", "Ü"]
     slugs = wording.slugs(names)

@@ -39,7 +39,7 @@ SENTENCES = (
     r" rather more the next time\.",
     r"To tell <arms> from <arms>, if their bills differ as they seem to, would take"
     r" about <digits:next_seeds> seeds of each\.",
-    r"Over <count:workloads_of_x> workloads <arm:x> does best(?: so far)?: score"
+    r"Over <count:workloads_of_x> workloads? <arm:x> does best(?: so far)?: score"
     r" <decimals:score_of_x> of 1, <count:solved_of_x> of \d+ targets met"
     r"(?:, bills <digits:mean_ratio_of_x> times those of <arms> in the geometric mean"
     r" of <count:in_how_many_of_x>)?\.",

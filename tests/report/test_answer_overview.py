@@ -1,0 +1,109 @@
+"""The answer over all workloads, and the table of what it turns on."""
+
+import dataclasses
+import math
+
+import pytest
+
+from hpo_vs_adapt.metrics import sweep_table
+from hpo_vs_adapt.report import make_analyses
+from hpo_vs_adapt.report.bills import make_bills
+from hpo_vs_adapt.report.headlines import HEADLINE_COLUMNS, RIVALS, make_headlines
+from hpo_vs_adapt.report.overview import make_overview
+from hpo_vs_adapt.report.wording import UNKNOWN
+from tests.report import browsing, builder
+
+HARD = builder.workload("hard", 0.9999)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Study, bills and analyses; nobody meets the target of the second workload."""
+    return parts_of(builder.study(workloads=[builder.workload(), HARD], sweep=False))
+
+
+def parts_of(one, results=None):
+    results = results or builder.finished(one)
+    bills = make_bills(results)
+    return one, bills, make_analyses(results, bills, sweep_table(results.records))
+
+
+def test_who_has_the_best_score_does_best_and_the_next_follow(parts):
+    overview = make_overview(*parts)
+    first, second = parts[2].across_workloads["arm"][:2]
+    assert overview.finding.startswith(f"Over 2 workloads {first} does best: score 0.5")
+    assert "1 of 2 targets met" in overview.finding
+    assert overview.details[0].startswith(f"Next by score: {second} ")
+
+
+def test_a_workload_is_a_line_whoever_met_its_target(parts):
+    easy, hard = make_overview(*parts).rows
+    row = parts[2].headlines.iloc[0]
+    assert (easy.workload, easy.leader) == ("digits_mlp", row["leader"])
+    assert easy.candidates == f"{row['candidates']} of 4"
+    assert (easy.tuned, easy.pays) == (row["tuned"], "never")
+    assert (hard.leader, hard.bill, hard.candidates) == ("never met", "", "")
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [(0.0, "at once"), (8.1, "9"), (math.inf, "never"), (math.nan, UNKNOWN)],
+)
+def test_after_how_many_trainings_tuning_pays_is_rounded_up_or_said(parts, runs, said):
+    study, bills, analyses = parts
+    pairs = analyses.break_even.assign(runs=runs)
+    other = dataclasses.replace(analyses, break_even=pairs)
+    assert make_overview(study, bills, other).rows[0].pays == said
+
+
+def test_the_best_tuned_arm_is_named_where_others_are_ahead_of_it():
+    fixed = [builder.fixed_arm(f"fixed-{i}", 3e-3) for i in range(5)]
+    arms = [builder.grid_arm(), *fixed, builder.adaptive_arm()]
+    entries = [builder.workload(), builder.workload("other")]
+    one = builder.study(arms, entries, sweep=False)
+    details = make_overview(*parts_of(one)).details
+    assert any("The best tuned arm is sgd-grid with" in detail for detail in details)
+
+
+def test_an_arm_without_a_hit_anywhere_is_named():
+    arms = [builder.fixed_arm(), builder.fixed_arm("slow", 1e-9)]
+    entries = [builder.workload(), builder.workload("other")]
+    one = builder.study(arms, entries, sweep=False)
+    assert (
+        "Without a hit on any workload: slow." in make_overview(*parts_of(one)).details
+    )
+
+
+def test_one_workload_needs_no_overview_nor_does_a_study_without_hits(parts):
+    assert make_overview(*parts_of(builder.study(sweep=False))) is None
+    hard = [HARD, builder.workload("harder", 0.99999)]
+    assert make_overview(*parts_of(builder.study(workloads=hard, sweep=False))) is None
+
+
+def test_an_unfinished_study_has_a_best_arm_so_far():
+    results = browsing.unfinished()
+    entries = (*results.study.workloads, HARD)
+    study = dataclasses.replace(results.study, workloads=entries)
+    rows = results.progress[results.progress["role"] == "policy"]
+    planned = builder.progress(
+        (row.workload, row.arm, "policy", row.planned, row.done)
+        for row in rows.itertuples()
+    )
+    later = builder.progress(("hard", arm.name, "policy", 3, 0) for arm in study.arms)
+    progress = type(planned)([*planned.to_dict("records"), *later.to_dict("records")])
+    begun = dataclasses.replace(results, study=study, progress=progress)
+    overview = make_overview(*parts_of(study, begun))
+    assert " does best so far: score" in overview.finding
+    assert overview.finding.startswith("Over 1 workload ")
+    assert overview.rows[1].leader == "no trial yet"
+
+
+def test_headlines_of_a_race_that_nobody_won_have_no_rivals(parts):
+    study, bills, _ = parts
+    results = builder.finished(study)
+    row = make_headlines(results, bills).iloc[1]
+    assert list(row.index) == list(HEADLINE_COLUMNS)
+    assert (row["met"], row["candidates"], row["tied"], row["leader"]) == (0, 0, 0, "")
+    assert all(row[rival] == "" for rival in RIVALS)
+    assert all(math.isnan(row[f"{rival}_ratio"]) for rival in RIVALS)
+    assert row["missed"] == 4
