@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from typing_extensions import override
 
 from hpo_vs_adapt.logged_trials import LoggedTrial, LogProblem, TrialLog
@@ -22,6 +22,7 @@ __all__ = ["MlflowLog"]
 _DIGEST = "hpo_vs_adapt.digest"
 _BATCH = 1000  # metrics and params that MLflow takes at a time
 _PAGE = 1000  # runs that it lists at a time
+_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}  # else it may ask
 
 
 class MlflowLog(TrialLog):
@@ -48,6 +49,8 @@ class MlflowLog(TrialLog):
     def __init__(self, study: str, uri: str, artifacts: Path | None = None) -> None:
         # It would tell its makers of every start; who wants that can set it.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # At a server every run would be two lines of addresses in the terminal.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         try:
             self._entities = importlib.import_module("mlflow.entities")
             self._mlflow = importlib.import_module("mlflow.exceptions")
@@ -85,6 +88,7 @@ class MlflowLog(TrialLog):
                 run_name="/".join(trial.place[1:]),
                 tags={
                     **trial.tags,
+                    **_description(trial),
                     "mlflow.source.name": "hpo-vs-adapt",
                     _DIGEST: digest,
                 },
@@ -99,8 +103,11 @@ class MlflowLog(TrialLog):
         param, metric = self._entities.Param, self._entities.Metric
         params = [param(name, str(value)) for name, value in trial.params.items()]
         metrics = [
-            metric(name, _stored(value), _milliseconds(now - ago), step)
+            metric(name, value, _milliseconds(now - ago), step)
             for name, step, ago, value in trial.points()
+            # Its pages leave out a curve that ends in NaN, and keep an infinity as the
+            # largest number there is.
+            if math.isfinite(value)
         ]
         metrics += [
             metric(f"final/{name}", value, _milliseconds(now), trial.cost)
@@ -116,7 +123,11 @@ class MlflowLog(TrialLog):
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             place = None if artifacts is None else artifacts.absolute().as_uri()
-            return str(self._client.create_experiment(name, artifact_location=place))
+            return str(
+                self._client.create_experiment(
+                    name, artifact_location=place, tags=_EXPERIMENT
+                )
+            )
         if experiment.lifecycle_stage != "active":
             raise LogProblem(
                 f"The experiment {name!r} was deleted from {self._uri}. Restore it "
@@ -175,6 +186,13 @@ def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def _stored(value: float) -> float:
-    # MLflow keeps an infinity as the largest number there is, which no chart survives.
-    return value if np.isfinite(value) else np.nan
+def _description(trial: LoggedTrial) -> dict[str, str]:
+    """Return the tag with which a run says why it has not run as planned."""
+    texts = {
+        "crashed": f"Crashed: {trial.tags.get('error', 'no reason is known.')}",
+        "diverged": f"Diverged after {trial.cost} sample gradients: loss or weights "
+        "were no longer finite. Curves end at their last finite value.",
+        "pruned": f"Pruned after {trial.cost} sample gradients.",
+    }
+    end = trial.tags["end"]
+    return {"mlflow.note.content": texts[end]} if end in texts else {}

@@ -66,7 +66,8 @@ def make_study(
         **parts,
     }
     file = folder / "study.yaml"
-    file.write_text(json.dumps(described))  # any JSON is YAML
+    # Any JSON is YAML, but for the pairs of escapes that stand for an emoji.
+    file.write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
     return Study.from_yaml(file)
 
 
