@@ -41,8 +41,8 @@ def make_answers(
     """Return one answer for each workload, in the order of the study.
 
     Every number in one is in ``summary.json`` and in a table: `bills`, or `headlines`,
-    `break_even`, `ranking`, `lr_numbers` and `seeds_needed` of the analyses; break-even
-    trainings are rounded up.
+    `break_even`, `ranking` and `lr_numbers` of the analyses; break-even trainings are
+    rounded up.
 
     Args:
         study: That was run.

@@ -115,14 +115,15 @@ def _cheaper_failures(pair: Any) -> Iterator[tuple[str, str]]:
     if pair.fraction == 0:
         yield (
             heading,
-            f"Even if its trials that miss cost nothing, tuning {pair.tuned} would cost"
+            f"Even if trials that miss cost it nothing, tuning {pair.tuned} would cost"
             f" more than {pair.other}.",
         )
     elif pair.fraction < 1:
         yield (
             heading,
-            f"If its trials that miss were stopped after {percent(pair.fraction)} of"
-            f" what they cost, tuning {pair.tuned} would cost as much as {pair.other}.",
+            f"If tuning {pair.tuned} stopped trials that miss after"
+            f" {percent(pair.fraction)} of what they cost, it would cost as much as"
+            f" {pair.other}.",
         )
 
 

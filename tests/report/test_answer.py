@@ -84,7 +84,7 @@ def test_trainings_that_decide_nothing_are_said_in_words(parts, runs, said):
     ("fraction", "said"),
     [
         (0.13125, "after 13 % of what they cost"),
-        (0.0, "Even if its trials that miss cost nothing"),
+        (0.0, "Even if trials that miss cost it nothing"),
         (0.9996, "after 100 % of what they cost"),
     ],
 )

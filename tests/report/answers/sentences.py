@@ -27,8 +27,8 @@ SENTENCES = (
     r"Tuning <arms> pays against <arms> after about <up:runs_of_pair> further"
     r" trainings? with what it found"
     r"(?:, after <up:runs_full_plan_of_pair> if its whole plan is run)?\.",
-    r"If its trials that miss were stopped after <percent:fraction_of_pair> % of what"
-    r" they cost, tuning <arms> would cost as much as <arms>\.",
+    r"If tuning <arms> stopped trials that miss after <percent:fraction_of_pair> % of"
+    r" what they cost, it would cost as much as <arms>\.",
     r"With <count:workers_of_pair> trials at once <arms> meets the target sooner than"
     r" <arms>; that is time, not cost\.",
     rf"<count:missed> of <count:arms> arms? never met the target{SO_FAR} and so"
