@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import threading
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,8 +33,19 @@ class DashboardProblem(RuntimeError):
     """The dashboard cannot be served; the message says what to do."""
 
 
+_PATIENCE = 5.0  # seconds for what is being written as the server ends
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True  # a browser that keeps a connection must not keep us alive
+
+    @override
+    def server_close(self) -> None:
+        super().server_close()
+        app = self.get_app()
+        # A note that somebody has just saved would end with its thread.
+        if isinstance(app, _Application) and app.changing.acquire(timeout=_PATIENCE):
+            app.changing.release()
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -110,9 +122,13 @@ class _Application:
     Args:
         app: The dashboard.
         study: As in `open_dashboard`.
+
+    Attributes:
+        changing: Held while somebody changes something: one at a time.
     """
 
     def __init__(self, app: WSGIApplication, study: str | None) -> None:
+        self.changing = threading.Lock()
         self._app = app
         self._prefix = "" if study is None else f"{study}/"
 
@@ -125,7 +141,10 @@ class _Application:
             status = "405 Method Not Allowed"
             reason = "Curves and reports come from the study's runs alone."
             return _answer(start_response, status, {"reason": reason})
-        if (method, path) != ("GET", "/api/studies"):
+        if method != "GET":
+            with self.changing:
+                return self._app(environ, start_response)
+        if path != "/api/studies":
             return self._app(environ, start_response)
         statuses: list[str] = []
 

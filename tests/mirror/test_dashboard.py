@@ -6,11 +6,14 @@ import math
 import re
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 import urllib.error
 import urllib.request
 
+import optuna
+import optuna_dashboard
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -174,6 +177,42 @@ def test_the_list_shows_one_study_file_and_what_has_been_reached(url, studies):
         "quick/digits/new/1 (1 of 12 trials, 0 hits)",
     ]
     assert listed[:-2] == list(STUDIES)
+
+
+def first_of(url):
+    return optuna.load_study(study_name=next(iter(STUDIES)), storage=url)
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_waits_for_a_note_that_is_being_saved(tmp_path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    with OptunaStudies(url) as studies:
+        write_all(studies)
+    server = open_dashboard(url)
+    address = f"http://127.0.0.1:{server.server_port}"
+    note = urllib.request.Request(
+        f"{address}/api/studies/{first_of(url)._study_id}/note",
+        json.dumps({"body": "It was the rate.", "version": 1}).encode(),
+        {"Content-Type": "application/json"},
+        method="PUT",
+    )
+    serve = threading.Thread(target=server.serve_forever)
+    save = threading.Thread(target=lambda: urllib.request.urlopen(note).close())
+    other = sqlite3.connect(
+        tmp_path / "optuna.db", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")  # nobody else can write
+    serve.start()
+    save.start()
+    while not server.get_app().changing.locked():
+        time.sleep(0.01)
+    server.shutdown()
+    threading.Timer(0.2, other.rollback).start()
+    server.server_close()
+    assert optuna_dashboard.get_note(first_of(url)) == "It was the rate."
+    for thread in (serve, save):
+        thread.join()
+    other.close()
 
 
 @pytest.fixture(scope="module")
