@@ -43,6 +43,11 @@ METHODS = {
     "restricted_means": "restricted_means",
 }
 
+SUMMARISED = (
+    *("across_workloads", "break_even", "lr_numbers", "seeds_needed"),
+    *("tunability", "effective_dimension", "iqm", "iqm_across", "restricted_means"),
+)
+
 
 @pytest.fixture(scope="module")
 def results():
@@ -74,7 +79,7 @@ def test_every_table_has_rows_where_the_study_has_what_it_is_about(analyses):
 def test_the_summary_has_the_rows_of_the_tables(results, analyses):
     summary = make_summary(results)
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
-    for name in ("across_workloads", "break_even", "lr_numbers", "seeds_needed"):
+    for name in SUMMARISED:
         table = getattr(analyses, name)
         assert len(summary[name]) == len(table)
         for told, row in zip(summary[name], table.to_dict("records"), strict=True):
