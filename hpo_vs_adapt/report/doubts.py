@@ -48,12 +48,11 @@ def make_doubts(
             f"The least of {headline.met} bills is least in part by luck: expect"
             f" {headline.leader} to cost rather more the next time."
         )
-    # Where one arm is surely first, nothing has to be told from it.
-    if headline.candidates > 1 and math.isfinite(headline.next_seeds):
+    if math.isfinite(headline.challenger_seeds):
         yield (
-            f"To tell {headline.leader} from {headline.next}, if their bills differ as"
-            f" they seem to, would take about {amount(headline.next_seeds)} seeds of"
-            " each."
+            f"To tell {headline.leader} from {headline.challenger}, if their bills"
+            f" differ as they seem to, would take about"
+            f" {amount(headline.challenger_seeds)} seeds of each."
         )
 
 

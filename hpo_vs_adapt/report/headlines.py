@@ -17,9 +17,10 @@ __all__ = ["HEADLINE_COLUMNS", "RIVALS", "SURE", "candidates", "make_headlines",
 SURE = 0.95
 """P(first) from which an arm is called the cheapest."""
 
-RIVALS = ("next", "tuned", "untuned", "reference")
-"""Whom the leader is held against: the next bill, the least one of the arms that tune
-hyperparameters, the least one of the arms without `tune`, the study's reference."""
+RIVALS = ("next", "challenger", "tuned", "untuned", "reference")
+"""Whom the leader is held against: the next bill, the most probable other candidate,
+the least bill of the arms that tune hyperparameters, the least of those without `tune`,
+the study's reference."""
 
 HEADLINE_COLUMNS = (
     "workload",
@@ -39,7 +40,9 @@ HEADLINE_COLUMNS = (
         for rival in RIVALS
         for end in ("", "_ratio", "_low", "_high")
     ),
-    "next_seeds",  # of each that would tell the two apart, if they differ as it looks
+    "challenger_seeds",  # of each, that would tell the two apart if they differ so
+    "tuned_arms",  # that have trials
+    "untuned_arms",
 )
 """Columns of `make_headlines`."""
 
@@ -121,9 +124,14 @@ def _headline(
         "failing": int((bills["failures"] > 0).sum()),
         "leader": met[0].arm if met else "",
     }
+    begun = [sorts[name] for name in bills.loc[bills["trials"] > 0, "arm"]]
+    row |= {f"{sort}_arms": begun.count(sort) for sort in ("tuned", "untuned")}
     names = [arm.arm for arm in met]
+    shared = [arm.arm for arm in tied(met)]
+    others = (arm.arm for arm in (candidates(met) if met else ()))
     rivals = {
         "next": names[1] if len(names) > 1 else "",
+        "challenger": next((name for name in others if name not in shared), ""),
         "tuned": next((name for name in names if sorts[name] == "tuned"), ""),
         "untuned": next((name for name in names if sorts[name] == "untuned"), ""),
         "reference": next((n for n in names if n == results.study.reference), ""),
@@ -132,16 +140,16 @@ def _headline(
     records = results.records
     own = records[(records["workload"] == workload) & records["arm"].isin(named)]
     row |= dict(_ratios(own, row["leader"], rivals))
-    return row | {"next_seeds": _seeds(own, row)}
+    return row | {"challenger_seeds": _seeds(own, row)}
 
 
 def _seeds(records: pd.DataFrame, row: dict[str, Any]) -> float:
-    """Return how many seeds tell the next bill from the least; NaN: not known."""
-    if not row["next_ratio"] > 1 or row["tied"] > 1:
+    """Return how many seeds tell the challenger from the leader; NaN: not known."""
+    if not row["challenger_ratio"] > 1:
         return math.nan
-    two = records[records["arm"].isin([row["leader"], row["next"]])]
-    needed = seeds_needed(two, row["next_ratio"], reference=row["leader"])
-    return float(needed.set_index("arm").loc[row["next"], "seeds"])
+    two = records[records["arm"].isin([row["leader"], row["challenger"]])]
+    needed = seeds_needed(two, row["challenger_ratio"], reference=row["leader"])
+    return float(needed.set_index("arm").loc[row["challenger"], "seeds"])
 
 
 def _ratios(

@@ -112,7 +112,7 @@ def _ranking(
     leader, chosen = met[0], candidates(met)
     others = [arm for arm in chosen if arm is not leader]
     # A race in which arms have not finished has a leader and no winner.
-    so_far = " so far" if headline.unfinished else ""
+    so_far = _so_far(headline)
     price = f"{_bill(leader)} until {goal(entry)}"
     beginning = f"{entry.name}: {leader.arm}"
     sharing = tied(met)
@@ -148,7 +148,7 @@ def _ranking(
 
 
 def _nobody(entry: WorkloadEntry, arms: list[Any], headline: Any) -> str:
-    so_far = " so far" if headline.unfinished else ""
+    so_far = _so_far(headline)
     text = (
         f"{entry.name}: no arm met {goal(entry)}{so_far} in"
         f" {counted(headline.trials, 'trial')}"
@@ -172,6 +172,8 @@ def _rivals(met: list[Any], told: list[Any], headline: Any) -> Iterator[str]:
     held = {leader}
     for sort, words in _SORTS.items():
         arm = known.get(getattr(headline, sort))
+        if arm is None and getattr(headline, f"{sort}_arms"):
+            yield f"No {words} met the target{_so_far(headline)}."
         if arm is None or arm.arm == leader:
             continue
         name = f"the reference {arm.arm}" if arm.arm == headline.reference else arm.arm
@@ -190,6 +192,10 @@ def _rivals(met: list[Any], told: list[Any], headline: Any) -> Iterator[str]:
         )
     if len(told) == 1 and headline.tied == 1 and headline.next not in {"", *held}:
         yield f"Next is {headline.next}, which costs {_multiple(headline, 'next')}."
+
+
+def _so_far(headline: Any) -> str:
+    return " so far" if headline.unfinished else ""
 
 
 def _multiple(headline: Any, rival: str) -> str:

@@ -197,7 +197,7 @@ def test_an_open_race_says_what_luck_has_to_do_with_it(parts, answer):
     [(2832.0, "would take about 2.8 k seeds of each."), (math.inf, None)],
 )
 def test_the_seeds_that_would_decide_an_open_race_are_told(parts, seeds, said):
-    rows = headlines(parts, candidates=2, next_seeds=seeds)
+    rows = headlines(parts, candidates=2, challenger_seeds=seeds)
     told = [d for d in altered(parts, headlines=rows).doubts if "To tell" in d]
     assert len(told) == (said is not None)
     assert all(doubt.endswith(said) for doubt in told)

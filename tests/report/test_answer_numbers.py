@@ -31,7 +31,13 @@ TOLD = {
     "all": {
         *("bill", "bill_low", "pass_hits", "first_probability", "best_metric"),
         *("tuned_ratio", "runs", "runs_full_plan", "fraction", "workers", "failing"),
-        *("missed", "calibration", "defaults_trials", "hit_decades", "next_seeds"),
+        *(
+            "missed",
+            "calibration",
+            "defaults_trials",
+            "hit_decades",
+            "challenger_seeds",
+        ),
         *("score", "mean_ratio", "solved", "candidates", "target"),
     },
     "unfinished": {"trials", "planned", "unfinished"},

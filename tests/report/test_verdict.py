@@ -214,6 +214,15 @@ def test_the_next_is_named_where_nothing_else_is_held_against_the_winner():
     )
 
 
+def test_a_sort_of_arms_of_which_none_met_the_target_is_told():
+    rows = [bill("sgd-grid", 50_000, 1.0), bill("clara", math.nan, 0.0)]
+    assert "No arm without tuning met the target." in say(rows).details
+    rows = [bill("sgd-grid", math.nan, 0.0), bill("clara", 50_000, 1.0, trials=2)]
+    assert "No tuned arm met the target so far." in say(rows).details
+    rows = [bill("sgd-grid", math.nan, 0.0, trials=0), bill("clara", 50_000, 1.0)]
+    assert "No tuned arm" not in say(rows).sentence
+
+
 def test_a_portfolio_is_no_tuned_arm():
     several = Arm("portfolio", "", {}, Tune("portfolio"))
     arms = [several, builder.grid_arm(), builder.adaptive_arm()]

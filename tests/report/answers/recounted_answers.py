@@ -30,6 +30,7 @@ def headline(count: Recount, workload: str) -> Row:
     leader = met[0]["arm"]
     rivals = {
         "next": met[1:],
+        "challenger": _others(met),
         "tuned": [arm for arm in met if arm["by"] in ("grid", "random", "optuna")],
         "untuned": [arm for arm in met if arm["by"] == "single"],
         "reference": [arm for arm in met if arm["arm"] == count.study.reference],
@@ -39,25 +40,31 @@ def headline(count: Recount, workload: str) -> Row:
         if group:
             ratio, low, high = count.ratio(workload, row[rival], leader)
             row |= {f"{rival}_ratio": ratio, f"{rival}_low": low, f"{rival}_high": high}
-    if row.get("next_ratio", 1) > 1:
+    if row["challenger"]:
         own = count.table[count.table["workload"] == workload]
-        two = own[own["arm"].isin([leader, row["next"]])]
-        needed = metrics.seeds_needed(two, row["next_ratio"], reference=leader)
-        row["next_seeds"] = needed.set_index("arm")["seeds"][row["next"]]
+        two = own[own["arm"].isin([leader, row["challenger"]])]
+        needed = metrics.seeds_needed(two, row["challenger_ratio"], reference=leader)
+        row["challenger_seeds"] = needed.set_index("arm")["seeds"][row["challenger"]]
     least = met[0]["bill"]
     row["tied"] = sum(math.isclose(arm["bill"], least) for arm in met)
-    return {**row, "leader": leader, "candidates": len(_candidates(met))}
+    chosen = {leader, *(arm["arm"] for arm in _probable(met))}
+    return {**row, "leader": leader, "candidates": len(chosen)}
 
 
-def _candidates(met: list[Row]) -> set[str]:
-    """Return the most probable winners, as many as it takes for 0.95, and the first."""
-    chosen, sure = {met[0]["arm"]}, 0.0
+def _probable(met: list[Row]) -> list[Row]:
+    """Return the most probable winners, as many as it takes for 0.95."""
+    chosen, sure = [], 0.0
     for arm in sorted(met, key=lambda arm: -arm["first_probability"]):
         if sure >= 0.95:
             break
-        chosen.add(arm["arm"])
+        chosen.append(arm)
         sure += arm["first_probability"]
     return chosen
+
+
+def _others(met: list[Row]) -> list[Row]:
+    least = met[0]["bill"]
+    return [arm for arm in _probable(met) if not math.isclose(arm["bill"], least)]
 
 
 def pair(count: Recount, workload: str, row: Row) -> Row:

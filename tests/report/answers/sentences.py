@@ -38,7 +38,7 @@ SENTENCES = (
     r"The least of <count:met> bills is least in part by luck: expect <arms> to cost"
     r" rather more the next time\.",
     r"To tell <arms> from <arms>, if their bills differ as they seem to, would take"
-    r" about <digits:next_seeds> seeds of each\.",
+    r" about <digits:challenger_seeds> seeds of each\.",
     r"Over <count:workloads_of_x> workloads? <arm:x> does best(?: so far)?: score"
     r" <decimals:score_of_x> of 1, <count:solved_of_x> of \d+ targets met"
     r"(?:, bills <digits:mean_ratio_of_x> times those of <arms> in the geometric mean"
