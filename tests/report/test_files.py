@@ -105,8 +105,9 @@ def test_the_summary_has_the_names_of_schema_1(report, results):
         "workloads",
         "arms",
         "verdict",
-        *("across_workloads", "break_even", "lr_numbers", "knob_numbers"),
+        *("headlines", "across_workloads", "break_even", "lr_numbers", "knob_numbers"),
         *("sensitivity_plane", "importances", "seeds_needed"),
+        *("tunability", "effective_dimension", "iqm", "iqm_across", "restricted_means"),
     ]
     assert summary["schema"] == 1
     assert summary["unit"] == "sample gradients"
@@ -121,7 +122,7 @@ def test_the_summary_has_the_names_of_schema_1(report, results):
         assert list(arm) == [
             *("workload", "arm", "kind", "trials", "hits", "failures", "passes"),
             *("pass_hits", "bill", "bill_full_plan", "cost_per_run", "best_metric"),
-            *("first_probability", "interval_note", "ratio"),
+            *("first_probability", "interval_note", "planned", "calibration", "ratio"),
             *("bill_all_trials", "rank", "rank_low", "rank_high"),
             *("defaults_from", "defaults_trials", "space_from", "space_trials"),
         ]
