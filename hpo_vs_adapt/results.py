@@ -96,6 +96,11 @@ class Results:
         return {entry.name: entry.target for entry in self.study.workloads}
 
     @property
+    def batch_sizes(self) -> dict[str, int]:
+        """The batch size that each workload is trained with, but in sweeps of it."""
+        return {entry.name: entry.batch_size for entry in self.study.workloads}
+
+    @property
     def trainings(self) -> dict[str, float]:
         """What one ordinary training costs on each workload, in sample gradients.
 

@@ -117,7 +117,9 @@ def make_analyses(
         knob_numbers=results.knobs(),
         lr_drift=metrics.lr_drift(numbers),
         batch_size_spread=metrics.batch_size_spread(sweep),
-        sensitivity_plane=metrics.adkins_plane(records, results.modes),
+        sensitivity_plane=metrics.adkins_plane(
+            records, results.modes, results.batch_sizes
+        ),
         importances=results.importances(),
         partial_dependence=results.partial_dependence(),
         seeds_needed=results.seeds_needed(),
