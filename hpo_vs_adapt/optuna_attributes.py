@@ -1,4 +1,4 @@
-"""Attributes of Optuna studies: notes and figures as attributes, and writing many."""
+"""Attributes of Optuna studies and trials: notes, figures, marks, and writing many."""
 
 from __future__ import annotations
 
@@ -14,15 +14,27 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.storages._rdb import models
 from sqlalchemy.orm import Session
 
+from hpo_vs_adapt.optuna_artifacts import curve_artifact
 from hpo_vs_adapt.optuna_quiet import quiet_optuna
+from hpo_vs_adapt.trials import EndReason
 
-__all__ = ["MARK", "FigureParts", "annotated", "set_study_attributes"]
+__all__ = [
+    "MARK",
+    "FigureParts",
+    "annotated",
+    "set_study_attributes",
+    "trial_marks",
+]
 
 MARK = "*What stands below this line is yours: it is kept when the note is renewed.*"
 """Ends our part of a study's note."""
 
 FigureParts: TypeAlias = dict[str, Any]
 """What `plotly.graph_objects.Figure` takes: data and layout."""
+
+_INFEASIBLE = {
+    "constraints": [1.0]
+}  # as samplers write of a constraint, broken above 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,26 @@ def annotated(
         dashboard.save_plotly_graph_object(study, figure, graph_object_id=name)
     new = storage.get_study_system_attrs(study._study_id)
     return {k: value for k, value in new.items() if attributes.get(k) != value}
+
+
+def trial_marks(study: Mapping[str, Any], trial: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the system attributes of a trial.
+
+    They name its curve, and set a trial that diverged apart: in plots it is infeasible,
+    not merely bad, though it is complete and has a value that samplers learn from.
+
+    Args:
+        study: User attributes of its Optuna study.
+        trial: Its own.
+    """
+    marks: dict[str, Any] = {}
+    if "record" in trial:
+        marks |= curve_artifact(trial["record"])
+    # What it cost until it met the target is a value like any other.
+    earned = study.get("metric") == "cost" and trial.get("hit")
+    if trial.get("end_reason") == EndReason.DIVERGED and not earned:
+        marks |= _INFEASIBLE
+    return marks
 
 
 def set_study_attributes(

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpo_vs_adapt.optuna_artifacts import curve_artifact
+from hpo_vs_adapt.optuna_attributes import trial_marks
 from hpo_vs_adapt.optuna_storage import add_trials, create_study, set_aside
 from hpo_vs_adapt.samplers import choice_label, distribution_of
 from hpo_vs_adapt.trials import Value
@@ -206,7 +206,7 @@ class StudyMirror:
             params={name: choice_label(value) for name, value in params.items()},
             distributions={n: self._distribution(n, v) for n, v in params.items()},
             user_attrs=plain(attrs),
-            system_attrs=curve_artifact(attrs["record"]) if "record" in attrs else {},
+            system_attrs=trial_marks(self._attrs, attrs),
             **rest,
         )
         trial.number = number
@@ -255,6 +255,9 @@ class StudyMirror:
         for key, value in trial.user_attrs.items():
             if self._trials[trial.number].user_attrs.get(key) != value:
                 self._storage.set_trial_user_attr(trial_id, key, value)
+        for key, value in trial.system_attrs.items():
+            if self._trials[trial.number].system_attrs.get(key) != value:
+                self._storage.set_trial_system_attr(trial_id, key, value)
         values = None if trial.value is None else [trial.value]
         self._storage.set_trial_state_values(trial_id, trial.state, values)
         self._trials[trial.number] = trial

@@ -211,4 +211,3 @@ def _bill(bill: Mapping[str, Any] | None) -> str:
     tuned = ", tuning counted" if bill["kind"] == "tuned" else ""
     cost = " ".join(filter(None, [amount(bill["bill"]), "sample gradients", spread]))
     return f"{cost}{tuned}; {passes}"
-

@@ -279,6 +279,9 @@ def test_a_browser_lists_the_studies_with_what_they_have_reached(page):
 def test_a_browser_draws_the_history_and_our_figures(page, noted):
     page.goto(f"{noted}/dashboard/studies/{ids(noted)['grid/0']}")
     page.locator("#plot-history .trace.scatter").first.wait_for()
+    # The trial that diverged is set apart, though it is complete and has a value.
+    page.get_by_text(re.compile(r"^trial #\d \(infeasible\)$")).wait_for()
+    assert page.get_by_text("Infeasible", exact=True).count() == 1  # in the timeline
     for name, traces in (("learning_curves", 2), ("race", 2)):
         figure = page.locator(f"[id='user-defined-plot:{name}']")
         figure.locator(".trace.scatter path.js-line").first.wait_for()

@@ -13,7 +13,12 @@ import pytest
 from hpo_vs_adapt import optuna_annotations
 from hpo_vs_adapt.optuna_annotations import Annotations
 from hpo_vs_adapt.optuna_artifacts import RecordArtifacts, report_id
-from hpo_vs_adapt.optuna_attributes import MARK, annotated, set_study_attributes
+from hpo_vs_adapt.optuna_attributes import (
+    MARK,
+    annotated,
+    set_study_attributes,
+    trial_marks,
+)
 from hpo_vs_adapt.optuna_notes import escaped, trial_note
 from hpo_vs_adapt.optuna_storage import close_storage, open_storage
 from hpo_vs_adapt.optuna_studies import OptunaStudies
@@ -143,6 +148,25 @@ def test_trials_that_diverged_or_crashed_say_why(study):
         "**Crashed**: RuntimeError: no \\<luck\\> \\| at\\_all. It has no value.",
     )
     assert trial_notes(study, "tpe/0") == {}
+
+
+@pytest.mark.slow
+def test_trials_that_diverged_are_complete_and_infeasible_unless_their_cost_counts(
+    study,
+):
+    ended = {}
+    for name in ("grid/0", "tpe/0", f"{EVIL}/sweep/lr"):
+        for trial in loaded(study, full(name)).trials:
+            assert trial.state.name == "COMPLETE"
+            diverged = trial.user_attrs["end_reason"] == "diverged"
+            ended[name, diverged] = any(c > 0 for c in trial.constraints.values())
+    assert ended["grid/0", True]
+    assert not any(broken for (_, diverged), broken in ended.items() if not diverged)
+    assert loaded(study, full("grid/0")).best_value > 0
+    earned = {"end_reason": "diverged", "hit": True}
+    assert trial_marks({"metric": "cost"}, earned) == {}
+    assert trial_marks({"metric": "cost"}, {**earned, "hit": False})
+    assert trial_marks({"metric": "accuracy"}, earned)
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_a_study_says_what_it_is_and_holds_every_trial_as_it_was_told(url):
     assert study.user_attrs == {**ATTRS, "definition": "d1"}
     assert study.metric_names == ["accuracy"]
     assert study.direction.name == "MAXIMIZE"
-    assert study.best_trial.number == 1
+    assert study.best_trial.number == 0  # trial 1, which diverged, is infeasible
     close_storage(storage)
 
 
@@ -129,6 +129,18 @@ def test_a_running_trial_shows_its_evaluations(url):
     assert ended.user_attrs == {"record": "key", "seed": 3, "hit": False}
     assert sorted(ended.intermediate_values) == [0, 10, 20]
     assert ended.datetime_start == trial.datetime_start
+
+
+def test_a_running_trial_that_diverges_becomes_infeasible(url):
+    with mirrored(url) as mirror:
+        mirror.begin(0, params(0), {"record": "key"})
+        [trial] = read(url)
+        assert not trial.constraints
+        attrs = {"record": "key", "end_reason": "diverged"}
+        mirror.finish(0, params(0), 0.0, "COMPLETE", {0: 0.1, 1: math.nan}, attrs)
+    [ended] = read(url)
+    assert ended.state == TrialState.COMPLETE
+    assert max(ended.constraints.values()) > 0
 
 
 KILLED = """
