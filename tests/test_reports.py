@@ -86,3 +86,63 @@ def test_every_contender_that_falls_short_is_explained(bills):
     for arm in short.index:
         name = arm.removesuffix("-calibrated")
         assert f"`{name}" in explained, arm
+
+
+EVIDENCE = ROOT / "reports" / "tuned_or_adaptive"
+SECTION = README[README.index("## Tuned or adaptive?") :].split("\n## ")[0]
+SECTION = " ".join(SECTION.split())
+
+
+def _evidence(name):
+    return pd.read_csv(EVIDENCE / "tables" / f"{name}.csv")
+
+
+def test_the_readme_says_how_large_the_evidence_is():
+    trials, study = _evidence("trials"), Study.from_yaml(EVIDENCE / "study.yaml")
+    assert study.text == (ROOT / "studies" / "tuned_or_adaptive.yaml").read_text()
+    assert f"{len(study.arms)} arms on eight workloads with five seeds" in SECTION
+    assert f"{len(trials)} trials" in SECTION
+    assert (len(study.workloads), len(study.seeds)) == (8, 5)
+
+
+def test_the_readme_says_what_tuning_costs_beyond_the_least_bill():
+    best = _evidence("headlines")
+    assert (best["leader"] != best["tuned"]).all()
+    low, high = (f"{ratio:.2g}" for ratio in best["tuned_ratio"].agg(["min", "max"]))
+    assert f"costs {low} to {high} times as much" in SECTION
+    pairs = _evidence("break_even")
+    pairs = best.merge(pairs, on=["workload", "tuned"])
+    never = pairs[
+        (pairs["other"] == pairs["untuned"]) & (pairs["runs"] == float("inf"))
+    ]
+    assert f"on {len(never)} of 8 tuning never pays" in SECTION
+    grids = best["tuned"].str.endswith("-grid").sum()
+    assert f"the cheapest search in {grids} of 8 cases" in SECTION
+    least, most = best["candidates"].agg(["min", "max"])
+    assert f"{least} to {most} arms may be the cheapest" in SECTION
+
+
+def test_the_readme_says_who_met_how_many_targets():
+    solved = _evidence("across_workloads").set_index("arm")["solved"]
+    arms = {arm.name: arm for arm in Study.from_yaml(EVIDENCE / "study.yaml").arms}
+    plain = [name for name, arm in arms.items() if arm.by == "single"]
+    tuned = [n for n, arm in arms.items() if arm.by in ("grid", "random", "optuna")]
+    missed = (solved[plain] <= 6).sum()
+    assert f"{missed} of the {len(plain)} arms that tune nothing missed" in SECTION
+    assert f"Adam at its default rate on {8 - solved['adam']}" in SECTION
+    assert f"and SGD on {8 - solved['sgd']}." in SECTION
+    whole = (solved[tuned] == 8).sum()
+    assert f"Of the {len(tuned)} tuned arms {whole} met all eight targets" in SECTION
+    four = ", ".join(f"{solved[name]}" for name in ("gala", "clara", "gap"))
+    assert f"they met {four} and {solved['tlr']} of the eight targets" in SECTION
+
+
+def test_the_readme_says_what_the_best_methods_cost():
+    arms = _evidence("across_workloads").set_index("arm")
+    assert arms.loc[["alig", "momo"], "solved"].tolist() == [8, 8]
+    assert arms.loc["sps", "solved"] == 7
+    alig, momo, sps = (
+        f"{arms.loc[n, 'mean_ratio']:.2f}" for n in ("alig", "momo", "sps")
+    )
+    assert f"for {alig} and {momo} times the bill of the grid" in SECTION
+    assert f"SPS seven of them for {sps}" in SECTION
