@@ -22,7 +22,6 @@ __all__ = ["MlflowLog"]
 _DIGEST = "hpo_vs_adapt.digest"
 _BATCH = 1000  # metrics and params that MLflow takes at a time
 _PAGE = 1000  # runs that it lists at a time
-_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}  # else it may ask
 
 
 class MlflowLog(TrialLog):
@@ -123,11 +122,7 @@ class MlflowLog(TrialLog):
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             place = None if artifacts is None else artifacts.absolute().as_uri()
-            return str(
-                self._client.create_experiment(
-                    name, artifact_location=place, tags=_EXPERIMENT
-                )
-            )
+            return str(self._client.create_experiment(name, artifact_location=place))
         if experiment.lifecycle_stage != "active":
             raise LogProblem(
                 f"The experiment {name!r} was deleted from {self._uri}. Restore it "
