@@ -6,6 +6,7 @@ interrupted.
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -78,7 +79,11 @@ class Kind(StrEnum):
 
 def main() -> None:
     """Run the command that the process was called with."""
-    app()
+    try:
+        app()
+    finally:
+        # All that is left ends with the process; sorting it out first takes seconds.
+        gc.freeze()
 
 
 def _show_version(wanted: bool) -> None:
