@@ -53,4 +53,5 @@ def say_others(
     others = len(set(arms) - set(named))
     if not others:
         return ""
-    return f" In colour: {rule}. Grey: the other {others}, whose numbers the table has."
+    which = "other one" if others == 1 else f"other {others}"
+    return f" In colour: {rule}. Grey: the {which}, whose numbers the table has."
