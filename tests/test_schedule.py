@@ -158,11 +158,11 @@ class Hungry(Own):
             return super().loss(outputs, y)
         before = resource.getrlimit(resource.RLIMIT_AS)
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + 56 * 2**20
+        most = pages * resource.getpagesize() + 3 * 2**29
         resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
-        try:  # 16 MB, and 16 MB a lane: 64 MB for four are too much
-            room = outputs.sum() + torch.zeros(2**22)
-            return super().loss(outputs, y) + 0 * room[0]
+        try:  # half a GB a lane, reserved and never touched: four are too much
+            outputs.new_empty(2**27)
+            return super().loss(outputs, y)
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
 """
