@@ -13,7 +13,12 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from hpo_vs_adapt.report.figures import draw_lines
 from hpo_vs_adapt.report.looks import Look
-from hpo_vs_adapt.report.scales import say_nothing_yet, tick_powers, tick_steps
+from hpo_vs_adapt.report.scales import (
+    say_nothing_yet,
+    scale_signed,
+    tick_powers,
+    tick_steps,
+)
 from hpo_vs_adapt.report.wording import rate
 
 __all__ = ["draw_choices", "draw_rates", "draw_scalar"]
@@ -76,10 +81,11 @@ def draw_scalar(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
     if len(size) and size.max() / size.min() > 100:
         if (bands["low"] > 0).all():
             axes.set_yscale("log")
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
         else:
-            axes.set_yscale("symlog", linthresh=float(size.quantile(0.1)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
+            low, high = float(bands["low"].min()), float(bands["high"].max())
+            scale_signed(axes, low, high, float(size.quantile(0.1)))
     tick_steps(axes)
 
 

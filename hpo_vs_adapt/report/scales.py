@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,7 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from hpo_vs_adapt.report.looks import MUTED, PAPER, Look
 from hpo_vs_adapt.report.wording import amount, counted, rate
@@ -22,6 +29,7 @@ __all__ = [
     "say_nothing_yet",
     "scale_costs",
     "scale_rates",
+    "scale_signed",
     "tick_costs",
     "tick_powers",
     "tick_steps",
@@ -86,6 +94,36 @@ def tick_powers(axes: Axes, low: pd.Series[float], high: pd.Series[float]) -> No
     axes.yaxis.set_major_locator(
         LogLocator(subs=(1.0, 3.0)) if decades < 2 else LogLocator(numticks=6)
     )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def scale_signed(
+    axes: Axes, low: float, high: float, threshold: float, most: int = 6
+) -> None:
+    """Set a vertical axis that is linear near 0 and logarithmic beyond, both ways.
+
+    Args:
+        axes: Whose axis it is.
+        low: The least value, below 0.
+        high: The greatest value.
+        threshold: Size of the values up to which the axis is linear.
+        most: Powers of ten that get a tick, besides 0.
+    """
+    axes.set_yscale("symlog", linthresh=threshold)
+    first = math.ceil(math.log10(threshold))
+    decades = {
+        sign: math.floor(math.log10(end)) - first + 1 if end > threshold else 0
+        for sign, end in ((-1, -low), (1, high))
+    }
+    stride = max(1, math.ceil(sum(decades.values()) / most))
+    # The first of a stride, or 0 and its neighbours would touch.
+    ticks = [
+        sign * 10.0 ** (first + place)
+        for sign, count in decades.items()
+        for place in range(stride - 1, count, stride)
+    ]
+    axes.yaxis.set_major_locator(FixedLocator(sorted([0.0, *ticks])))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     axes.yaxis.set_minor_locator(NullLocator())
 

@@ -125,6 +125,23 @@ def test_the_unit_switches_numbers_and_figures_of_the_whole_page(browser, report
             assert figure.is_visible()
 
 
+def test_a_figure_on_a_phone_can_be_as_large_as_elsewhere(browser, report):
+    with Visit(browser, report("finished")[1], PHONE) as visit:
+        figure = visit.page.locator("figure:visible").first
+        button = figure.get_by_role("button", name="Full size")
+        before = figure.locator("svg").bounding_box()["width"]
+        assert before <= PHONE["width"]
+        button.click()
+        assert button.get_attribute("aria-pressed") == "true"
+        assert figure.locator("svg").bounding_box()["width"] >= 42 * 16
+        assert visit.page.evaluate("document.body.scrollWidth") <= PHONE["width"]
+        button.click()
+        assert button.get_attribute("aria-pressed") == "false"
+        assert figure.locator("svg").bounding_box()["width"] == before
+    with Visit(browser, report("finished")[1]) as visit:
+        assert not visit.page.locator("button.full-size:visible").count()
+
+
 def test_the_target_moves_bills_ranks_and_marks(browser, report):
     with Visit(browser, report("finished")[1]) as visit:
         part = visit.page.locator(".targets").first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,24 +43,14 @@ def draw_break_even(scene: Scene) -> Iterator[Drawing]:
         strict=True,
     ):
         axes.set_ylabel(f"{label}, sample gradients")
-    rival = _rivals(scene)
-    if rival is not None:
-        _mark(panels[0], rival.runs, "pays after {}")
-        _mark(panels[1], rival.crossing_price, "bills cross at {}")
-        _mark(panels[2], rival.workers, "quicker from {}")
+    crossed = _mark_crossings(scene, panels)
     grey = add_names(figure, looks, met)
-    marked = (
-        f" Dotted: where {rival.tuned}, the tuned arm with the least bill, and"
-        f" {rival.other}, the one without tuning, change places."
-        if rival is not None
-        else ""
-    )
     caption = (
         "Top: the bill plus further trainings with what was found; a flatter line is a"
         " cheaper training. Middle: the bill if a run that misses could be stopped"
         " after that share of its cost. Bottom: how long it takes until the target is"
         " met with so many workers, which a search shares out. Axes of costs are"
-        " logarithmic. An arm that never met the target has no line." + marked + grey
+        " logarithmic. An arm that never met the target has no line." + crossed + grey
     )
     words = ("When tuning pays", caption, _say(scene))
     yield scene.drawing(figure, "break-even", "break_even", "break_even", words)
@@ -85,10 +75,31 @@ def _cheapest(scene: Scene) -> list[str]:
     return list(met.sort_values("bill", kind="stable")["arm"])
 
 
-def _mark(axes: Axes, place: float, text: str) -> None:
+def _mark_crossings(scene: Scene, panels: Sequence[Axes]) -> str:
+    """Mark where the cheapest tuned arm and the cheapest other cross; say so."""
+    rival = _rivals(scene)
+    if rival is None:
+        return ""
+    marked = [
+        _mark(panels[0], rival.runs, "pays after {}"),
+        _mark(panels[1], rival.crossing_price, "bills cross at {}"),
+        _mark(panels[2], rival.workers, "quicker from {}"),
+    ]
+    pair = (
+        f"{rival.tuned}, the tuned arm with the least bill, and {rival.other}, the one"
+        " without tuning,"
+    )
+    if any(marked):
+        return f" Dotted: where {pair} change places."
+    return f" The lines of {pair} cross in none of them."
+
+
+def _mark(axes: Axes, place: float, text: str) -> bool:
     low, high = sorted(axes.get_xlim())
-    if low < place < high:
+    inside = low < place < high
+    if inside:
         mark_place(axes, place, text.format(ratio(place)))
+    return inside
 
 
 def _say(scene: Scene) -> str:

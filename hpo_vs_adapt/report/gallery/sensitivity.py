@@ -11,6 +11,7 @@ import pandas as pd
 from hpo_vs_adapt.metrics import SWEEP_COLUMNS
 from hpo_vs_adapt.report.batch_size_figures import draw_heatmap, draw_spread
 from hpo_vs_adapt.report.figures import draw_target
+from hpo_vs_adapt.report.gallery.naming import NAMED
 from hpo_vs_adapt.report.gallery.scene import (
     Drawing,
     Scene,
@@ -102,8 +103,10 @@ class _Columns:
             2, len(columns), squeeze=False, sharex=True, sharey="row"
         )
         looks: dict[str, Look] = {}
+        few = table["arm"].nunique() <= NAMED
+        most = NAMED if few else NAMED // len(columns)
         for place, (label, rows) in enumerate(columns):
-            named = scene.named(rows, most=8 // len(columns))
+            named = scene.named(rows, most=most)
             looks |= named
             top, bottom = grid[:, place]
             draw_sweep(rows, top, named, runs[runs["arm"].isin(set(rows["arm"]))])

@@ -181,6 +181,19 @@ function moveTargets(part) {
   range.dispatchEvent(new Event("input"));
 }
 
+// On a narrow screen a figure is as wide as the screen, or as wide as on a large one.
+function addFullSize(figure) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "full-size" });
+  const which = Object.assign(document.createElement("span"), { className: "unseen", textContent: ` of ${figure.id}` });
+  button.append("Full size", which);
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", String(figure.classList.toggle("at-full-size")));
+  });
+  figure.querySelector("figcaption").prepend(button);
+}
+
+for (const figure of document.querySelectorAll("figure")) addFullSize(figure);
 for (const table of document.querySelectorAll("table.sorted")) new SortedTable(table);
 for (const part of document.querySelectorAll(".targets")) moveTargets(part);
 joinUnits();
