@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.runs import curves_by_key, cut_curve, winning_runs
+from hpo_vs_adapt.report.runs import curves_of, winning_runs
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.trials import CURVE_COLUMNS
 
@@ -42,12 +42,11 @@ def make_rates(results: Results) -> pd.DataFrame:
     records, winners = results.records, winning_runs(results)
     adaptive = (records["role"] == "policy") & (records["kind"] == "adaptive")
     runs = pd.concat([records[adaptive], winners[winners["kind"] == "tuned"]])
-    curves = curves_by_key(results, ["step", "cost", "lr", "momentum"])
+    curves = curves_of(results, ["step", "cost", "lr", "momentum"])
     tables = []
     groups = runs.groupby(["workload", "arm", "kind"], sort=False)
     for (workload, arm, kind), trials in groups:
-        parts = [cut_curve(curves(row.key), row.cost) for row in rows_of(trials)]
-        logged = pd.concat(parts)
+        logged = pd.concat(curves(trials))
         for quantity in ("lr", "momentum"):
             band = _band(logged, quantity).assign(workload=str(workload), arm=str(arm))
             tables.append(band.assign(quantity=quantity, kind=str(kind)))
@@ -68,10 +67,9 @@ def make_controllers(results: Results) -> pd.DataFrame:
     runs = records[(records["role"] == "policy") & (records["kind"] == "adaptive")]
     known = {*CURVE_COLUMNS, "key"}
     own = [str(name) for name in results.curves if name not in known]
-    curves = curves_by_key(results, ["step", "cost", "momentum", *own])
+    curves = curves_of(results, ["step", "cost", "momentum", *own])
     tables = []
-    for row in rows_of(runs):
-        curve = cut_curve(curves(row.key), row.cost)
+    for row, curve in zip(rows_of(runs), curves(runs), strict=True):
         chooses = _CHOICE in own and curve[_CHOICE].notna().any()
         names = [*own, "momentum"] if chooses else own
         long = curve.melt("step", names, var_name="quantity")

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.runs import curves_by_key, cut_curve, winning_runs
+from hpo_vs_adapt.report.runs import curves_of, winning_runs
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 
@@ -52,10 +51,11 @@ def make_race(results: Results) -> pd.DataFrame:
         the paths; a path that has ended keeps its last value.
     """
     policy = results.records[results.records["role"] == "policy"]
-    curves = curves_by_key(results, _LOGGED)
+    curves = curves_of(results, _LOGGED)
 
-    def paths(entry: WorkloadEntry, rows: pd.DataFrame) -> Iterator[_Path]:
-        worst = _worst(results, entry)
+    def paths(
+        entry: WorkloadEntry, rows: pd.DataFrame, worst: float
+    ) -> Iterator[_Path]:
         by = "seed" if (rows["by"] == "single").all() else "stream"
         for _, path in rows.sort_values("number").groupby(by):
             yield _policy_path(path, curves, entry, worst)
@@ -73,12 +73,10 @@ def make_training(results: Results) -> pd.DataFrame:
         Columns `workload, arm, cost, median, low, high, paths`; a run that diverged
         counts from there on with the worst value there is.
     """
-    curves = curves_by_key(results, _LOGGED)
+    curves = curves_of(results, _LOGGED)
 
-    def paths(entry: WorkloadEntry, rows: pd.DataFrame) -> Iterator[_Path]:
-        worst = _worst(results, entry)
-        for row in rows_of(rows):
-            curve = cut_curve(curves(row.key), row.cost)
+    def paths(_: WorkloadEntry, rows: pd.DataFrame, worst: float) -> Iterator[_Path]:
+        for curve in curves(rows):
             if len(curve):
                 value = curve["validation_metric"].to_numpy(float)
                 known = np.where(np.isfinite(value), value, worst)
@@ -90,15 +88,16 @@ def make_training(results: Results) -> pd.DataFrame:
 def _banded(
     results: Results,
     trials: pd.DataFrame,
-    paths: Callable[[WorkloadEntry, pd.DataFrame], Iterator[_Path]],
+    paths: Callable[[WorkloadEntry, pd.DataFrame, float], Iterator[_Path]],
 ) -> pd.DataFrame:
     tables = []
     for entry in results.study.workloads:
+        worst = _worst(results, entry)
         for arm in results.study.arms:
             rows = trials[
                 (trials["workload"] == entry.name) & (trials["arm"] == arm.name)
             ]
-            band = _band(list(paths(entry, rows)))
+            band = _band(list(paths(entry, rows, worst)))
             tables.append(band.assign(workload=entry.name, arm=arm.name))
     return _concat(tables, ["workload", "arm", "cost", *_BAND, "paths"])
 
@@ -129,18 +128,17 @@ def _band(paths: list[_Path]) -> pd.DataFrame:
 
 def _policy_path(
     trials: pd.DataFrame,
-    curves: Callable[[str], pd.DataFrame],
+    curves: Callable[[pd.DataFrame], Iterator[pd.DataFrame]],
     entry: WorkloadEntry,
     worst: float,
 ) -> _Path:
     costs: list[Array] = []
     values: list[Array] = []
     spent = 0.0
-    for row in rows_of(trials):
-        curve = cut_curve(curves(row.key), row.cost)
-        costs += [spent + curve["cost"].to_numpy(float), np.array([spent + row.cost])]
+    for cost, curve in zip(trials["cost"], curves(trials), strict=True):
+        costs += [spent + curve["cost"].to_numpy(float), np.array([spent + cost])]
         values += [curve["validation_metric"].to_numpy(float), np.array([np.nan])]
-        spent += row.cost
+        spent += cost
     value = np.concatenate(values)
     # A NaN or an infinity, a diverged run, is never the best.
     value = np.where(np.isfinite(value), value, worst)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 import pandas as pd
 
 from hpo_vs_adapt.results import Results
 
-__all__ = ["curves_by_key", "cut_curve", "winning_runs"]
+__all__ = ["curves_of", "winning_runs"]
 
 
 def winning_runs(results: Results) -> pd.DataFrame:
@@ -35,26 +35,28 @@ def winning_runs(results: Results) -> pd.DataFrame:
     return pd.concat(parts).drop_duplicates(["workload", "arm", "key"])
 
 
-def curves_by_key(
+def curves_of(
     results: Results, columns: Iterable[str]
-) -> Callable[[str], pd.DataFrame]:
-    """Return a look-up of curves by record key.
+) -> Callable[[pd.DataFrame], Iterator[pd.DataFrame]]:
+    """Return a function from trials to their curves, one after the other.
+
+    A curve ends with its trial, also where another trial that shares the record ran on.
 
     Args:
         results: Of the study.
-        columns: That are wanted, all of them numbers.
+        columns: That are wanted, all of them numbers, with the cost.
     """
     # A column that some rules log and others do not may have come in as objects.
     logged = results.curves[list(columns)].astype(float)
     places = results.curves.groupby("key", sort=False).indices
 
     @cache
-    def curve(key: str) -> pd.DataFrame:
+    def whole(key: str) -> pd.DataFrame:
         return logged.iloc[places.get(key, [])]
 
-    return curve
+    def curves(trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        for key, cost in zip(trials["key"], trials["cost"], strict=True):
+            curve = whole(key)
+            yield curve[curve["cost"] <= cost * (1 + 1e-12)]
 
-
-def cut_curve(curve: pd.DataFrame, cost: float) -> pd.DataFrame:
-    """Leave off what a shared record ran beyond its trial's end."""
-    return curve[curve["cost"] <= cost * (1 + 1e-12)]
+    return curves
