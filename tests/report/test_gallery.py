@@ -102,6 +102,21 @@ def test_the_same_tables_give_the_same_bytes(results, drawings):
     assert again == drawings
 
 
+def test_break_even_is_between_the_two_arms_of_the_answer(results, drawings):
+    _, analyses = everything(results)
+    drawn_pairs = [drawing for name, drawing in drawings.items() if "break-e" in name]
+    assert drawn_pairs
+    for drawing in drawn_pairs:
+        of_workload = analyses.headlines["workload"] == drawing.workload
+        (row,) = analyses.headlines[of_workload].itertuples()
+        pair = f"{row.tuned}, the tuned arm with the least bill, and {row.untuned},"
+        assert pair in drawing.caption
+        marks = ("pays after", "bills cross at", "quicker from")
+        marked = any(mark in drawing.svg for mark in marks)
+        assert ("Dotted" in drawing.caption) is marked
+        assert ("cross in none" in drawing.caption) is not marked
+
+
 def test_what_has_no_numbers_is_left_out():
     one = builder.study([builder.fixed_arm()], seeds=[0], sweep=False)
     kinds = {drawing.name for drawing in drawn(builder.finished(one))}

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
 from hpo_vs_adapt.report.break_even_figures import (
@@ -57,22 +56,14 @@ def draw_break_even(scene: Scene) -> Iterator[Drawing]:
 
 
 def _rivals(scene: Scene) -> Any:
-    """Return the pair of the cheapest tuned arm and the cheapest other, if it is."""
+    """Return the pair of the answer: the cheapest tuned arm and the cheapest untuned.
+
+    It is None where one of them is missing.
+    """
+    headline = next(rows_of(scene.of(scene.analyses.headlines)))
     table = scene.of(scene.analyses.break_even)
-    places = {arm: place for place, arm in enumerate(_cheapest(scene))}
-    known = table[table["tuned"].isin(places) & table["other"].isin(places)]
-    # A portfolio does not train its winner again, so nothing is known of further runs.
-    known = known[known["runs"].notna()] if known["runs"].notna().any() else known
-    if known.empty:
-        return None
-    rank = known["tuned"].map(places) * len(places) + known["other"].map(places)
-    return next(rows_of(known.loc[[rank.idxmin()]]))
-
-
-def _cheapest(scene: Scene) -> list[str]:
-    bills = scene.of(scene.tables.bills)
-    met: pd.DataFrame = bills[np.isfinite(bills["bill"].to_numpy(float))]
-    return list(met.sort_values("bill", kind="stable")["arm"])
+    pair = table["tuned"].eq(headline.tuned) & table["other"].eq(headline.untuned)
+    return next(rows_of(table[pair]), None)
 
 
 def _mark_crossings(scene: Scene, panels: Sequence[Axes]) -> str:
@@ -105,7 +96,7 @@ def _mark(axes: Axes, place: float, text: str) -> bool:
 def _say(scene: Scene) -> str:
     rival = _rivals(scene)
     if rival is None:
-        return "No tuned arm and no other have both met the target."
+        return "No tuned arm and no untuned one have both met the target."
     pair = f"{rival.tuned} against {rival.other}: tuning "
     if math.isnan(rival.runs):
         after = "has no known cost of a further training"
