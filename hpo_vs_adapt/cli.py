@@ -338,7 +338,11 @@ def _show_results(results: Results, out: Path | None) -> bool:
     """Write the report, show its gist, and return whether trials have crashed."""
     from hpo_vs_adapt.views import arms_view
 
-    page = results.write_report(_folder(results.study, out))
+    with make_console(stderr=True).status("Report", refresh_per_second=4) as status:
+        page = results.write_report(
+            _folder(results.study, out),
+            lambda part: status.update(Text(f"Report: {part}")),
+        )
     summary = results.summary()
     console = make_console()
     console.print(arms_view(summary, console.width))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -245,8 +246,15 @@ class Results:
 
         return make_summary(self)
 
-    def write_report(self, directory: str | Path) -> Path:
-        """Write the report into a folder and return the path of its page."""
+    def write_report(
+        self, directory: str | Path, tell: Callable[[str], object] | None = None
+    ) -> Path:
+        """Write the report into a folder and return the path of its page.
+
+        Args:
+            directory: Made if it is not there.
+            tell: Called with what is made next, such as ``figures of digits_mlp``.
+        """
         from hpo_vs_adapt.report import write_report
 
-        return write_report(self, Path(directory))
+        return write_report(self, Path(directory), tell)

@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -277,6 +278,23 @@ def test_a_second_run_finds_all_trials_and_starts_no_worker(finished):
         folder / place / "summary.json" for place in ("again", "reports/small")
     ]
     assert summaries[0].read_bytes() == summaries[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_a_terminal_sees_which_part_of_the_report_is_made(study):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hpo_vs_adapt", "report", str(study)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": theirs}
+    env = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(command, **pipes, env=env) as process:
+        os.close(theirs)
+        seen = b""
+        while b"Report: " not in seen:  # and then the part
+            seen += os.read(ours, 1024)  # raises when the process is gone
+        out, _ = process.communicate()
+    os.close(ours)
+    assert process.returncode == 0
+    assert out.count(b"Report: ") == 1  # where it is
 
 
 @pytest.mark.slow

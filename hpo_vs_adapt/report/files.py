@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hpo_vs_adapt.report.analyses import Analyses, make_analyses
@@ -20,7 +20,9 @@ from hpo_vs_adapt.results import Results
 __all__ = ["write_report"]
 
 
-def write_report(results: Results, directory: Path) -> Path:
+def write_report(
+    results: Results, directory: Path, tell: Callable[[str], object] | None = None
+) -> Path:
     """Write the report of a study, finished or not, and return its page.
 
     The directory then holds ``index.html``, ``summary.json``, ``study.yaml``,
@@ -31,12 +33,17 @@ def write_report(results: Results, directory: Path) -> Path:
     Args:
         results: Of the study.
         directory: Made if it is not there.
+        tell: Called with what is made next, such as ``figures of digits_mlp``.
     """
+    tell = tell or _tell_nobody
     directory = Path(directory)
+    tell("tables")
     tables = make_tables(results)
+    tell("analyses")
     analyses = make_analyses(results, tables.bills, tables.sensitivity)
     verdicts = make_verdicts(results, tables.bills, analyses.headlines)
-    drawings = make_drawings(results.study, tables, analyses)
+    drawings = make_drawings(results.study, tables, analyses, tell)
+    tell("page")
     summary = summarise(results, tables.bills, analyses, verdicts)
     for name, text in _parts([tables, analyses], drawings):
         _write(directory / name, text)
@@ -48,6 +55,9 @@ def write_report(results: Results, directory: Path) -> Path:
     page = directory / "index.html"
     _write(page, render_page(results, tables, analyses, verdicts, drawings))
     return page
+
+
+def _tell_nobody(_: str) -> None: ...
 
 
 def _parts(

@@ -71,10 +71,12 @@ def test_every_figure_is_a_document_of_its_own_with_a_table_beside_it(report):
         assert len(pd.read_csv(report / tables[path.stem]))
 
 
-def test_writing_again_gives_the_same_bytes(report, results):
-    before = files(report)
-    write_report(results, report)
+def test_writing_again_gives_the_same_bytes_and_tells_what_it_does(report, results):
+    before, told = files(report), []
+    write_report(results, report, told.append)
     assert files(report) == before
+    workloads = [f"figures of {entry.name}" for entry in results.study.workloads]
+    assert told == ["tables", "analyses", *workloads, "page"]
 
 
 def test_the_same_results_give_the_same_bytes_in_another_folder(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hpo_vs_adapt.report.analyses import Analyses
 from hpo_vs_adapt.report.figures import house_style
@@ -37,7 +37,12 @@ _TOPICS = (
 )
 
 
-def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Drawing]:
+def make_drawings(
+    study: Study,
+    tables: Tables,
+    analyses: Analyses,
+    tell: Callable[[str], object] | None = None,
+) -> list[Drawing]:
     """Return the figures of a study, workload by workload, in reading order.
 
     Figures over all workloads come last. What there are no numbers for is left out.
@@ -46,11 +51,14 @@ def make_drawings(study: Study, tables: Tables, analyses: Analyses) -> list[Draw
         study: What was compared.
         tables: From `make_tables`.
         analyses: From `make_analyses`.
+        tell: Called with what is drawn next, such as ``figures of digits_mlp``.
     """
     names = slugs(entry.name for entry in study.workloads)
     with house_style(), quiet_glyphs():
         drawings: list[Drawing] = []
         for entry in study.workloads:
+            if tell is not None:
+                tell(f"figures of {entry.name}")
             scene = make_scene(study, entry, names[entry.name], tables, analyses)
             drawings += _of_workload(scene)
         return [*drawings, *draw_suite(study, tables, analyses)]
