@@ -78,3 +78,12 @@ def test_topics_without_figures_or_tables_are_left_out(render):
     assert 'id="workload-digits-mlp-bills"' in text
     assert 'id="workload-digits-mlp-break-even"' not in text
     assert 'id="workload-digits-mlp-sensitivity"' not in text
+
+
+def test_the_overview_has_columns_of_tuning_if_anything_was_tuned(page, render):
+    entries = [builder.workload("first"), builder.workload("second")]
+    text = render(builder.study([builder.fixed_arm()], entries, sweep=False))
+    assert "Workload by workload" in text
+    for words in ("Cheapest tuned", "Pays after"):
+        assert words in page
+        assert words not in text
