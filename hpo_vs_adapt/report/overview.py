@@ -77,20 +77,20 @@ def make_overview(
     ranked = list(rows_of(analyses.across_workloads))
     if len(study.workloads) < 2 or not any(arm.solved for arm in ranked):
         return None
-    best = ranked[0]
+    best, *equals = _best(ranked)
     so_far = " so far" if analyses.headlines["unfinished"].any() else ""
     finding = (
         f"Over {counted(best.workloads, 'workload')} {best.arm} does best{so_far}:"
         f" score {best.score:.2f} of 1, {_solved(best)}"
-        f"{_mean_ratio(best, study.reference)}."
+        f"{_mean_ratio(best, study.reference)}{_as_well(equals)}."
     )
     rows = (_row(headline, bills, analyses) for headline in rows_of(analyses.headlines))
     return Overview(finding, tuple(_details(study, ranked)), tuple(rows))
 
 
 def _details(study: Study, ranked: list[Any]) -> Iterator[str]:
-    best, *others = ranked
-    behind = [arm for arm in others if arm.solved]
+    first = _best(ranked)
+    behind = [arm for arm in ranked[len(first) :] if arm.solved]
     told = behind[:_NEXT]
     if told:
         said = series(f"{arm.arm} {arm.score:.2f} ({_solved(arm)})" for arm in told)
@@ -99,7 +99,7 @@ def _details(study: Study, ranked: list[Any]) -> Iterator[str]:
     sorts = {"tuned arm": ("grid", "random", "optuna"), "arm without tuning": "single"}
     for words, by in sorts.items():
         own = [arm for arm in ranked if kinds[arm.arm] in by and arm.solved]
-        if own and own[0] not in (best, *told):
+        if own and own[0] not in (*first, *told):
             yield (
                 f"The best {words} is {own[0].arm} with {own[0].score:.2f}"
                 f" ({_solved(own[0])}){_mean_ratio(own[0], study.reference)}."
@@ -111,6 +111,16 @@ def _details(study: Study, ranked: list[Any]) -> Iterator[str]:
         "The score says how near the least bill an arm is, tuning counted, on these"
         " workloads and among these arms; on others it may be another that does best."
     )
+
+
+def _best(ranked: list[Any]) -> list[Any]:
+    """Return the arms that share the highest score: trainings may cost the same."""
+    return [arm for arm in ranked if math.isclose(arm.score, ranked[0].score)]
+
+
+def _as_well(equals: list[Any]) -> str:
+    do = "does" if len(equals) == 1 else "do"
+    return f"; {named(arm.arm for arm in equals)} {do} as well" if equals else ""
 
 
 def _solved(arm: Any) -> str:

@@ -36,6 +36,19 @@ def test_who_has_the_best_score_does_best_and_the_next_follow(parts):
     assert overview.details[0].startswith(f"Next by score: {second} ")
 
 
+@pytest.mark.parametrize(
+    ("twins", "said"), [(1, "; b-0 does as well."), (2, "; b-0 and b-1 do as well.")]
+)
+def test_arms_with_the_same_best_score_are_all_named(twins, said):
+    equal = [builder.fixed_arm(name, 3e-3) for name in ("a", "b-0", "b-1")]
+    arms = [*equal[: 1 + twins], builder.fixed_arm("slow", 1e-9)]
+    entries = [builder.workload(), builder.workload("other")]
+    overview = make_overview(*parts_of(builder.study(arms, entries, sweep=False)))
+    assert overview.finding.startswith("Over 2 workloads a does best: score 1.00 of 1")
+    assert overview.finding.endswith(said)
+    assert not any(detail.startswith("Next") for detail in overview.details)
+
+
 def test_a_workload_is_a_line_whoever_met_its_target(parts):
     easy, hard = make_overview(*parts).rows
     row = parts[2].headlines.iloc[0]
@@ -57,7 +70,8 @@ def test_after_how_many_trainings_tuning_pays_is_rounded_up_or_said(parts, runs,
 
 
 def test_the_best_tuned_arm_is_named_where_others_are_ahead_of_it():
-    fixed = [builder.fixed_arm(f"fixed-{i}", 3e-3) for i in range(5)]
+    rates = (3e-3, 2.5e-3, 2e-3, 1.5e-3)
+    fixed = [builder.fixed_arm(f"fixed-{lr:g}", lr) for lr in rates]
     arms = [builder.grid_arm(), *fixed, builder.adaptive_arm()]
     entries = [builder.workload(), builder.workload("other")]
     one = builder.study(arms, entries, sweep=False)

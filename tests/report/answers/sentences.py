@@ -42,7 +42,7 @@ SENTENCES = (
     r"Over <count:workloads_of_x> workloads? <arm:x> does best(?: so far)?: score"
     r" <decimals:score_of_x> of 1, <count:solved_of_x> of \d+ targets met"
     r"(?:, bills <digits:mean_ratio_of_x> times those of <arms> in the geometric mean"
-    r" of <count:in_how_many_of_x>)?\.",
+    r" of <count:in_how_many_of_x>)?(?:; <arms> do(?:es)? as well)?\.",
     r"The best [a-z ]+ is <arm:x> with <decimals:score_of_x> \(<count:solved_of_x> of"
     r" <count:workloads_of_x> targets met\)(?:, bills <digits:mean_ratio_of_x> times"
     r" those of <arms> in the geometric mean of <count:in_how_many_of_x>)?\.",
