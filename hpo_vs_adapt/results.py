@@ -118,13 +118,13 @@ class Results:
         Args:
             failure_price: Share of its cost that a trial that misses is charged.
         """
-        from hpo_vs_adapt.report.bills import make_bills
+        from hpo_vs_adapt.tables.bills import make_bills
 
         return make_bills(self, failure_price)
 
     def ranking(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return all arms by their bills, with rank intervals and hidden tuning."""
-        from hpo_vs_adapt.origins import find_origins
+        from hpo_vs_adapt.tables.origins import find_origins
 
         return metrics.ranking(
             self.records,

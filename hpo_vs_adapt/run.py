@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.collect import make_results
-from hpo_vs_adapt.monitor import Monitor
-from hpo_vs_adapt.optuna_annotations import Annotations
-from hpo_vs_adapt.optuna_studies import OptunaStudies
-from hpo_vs_adapt.plan import Plan
-from hpo_vs_adapt.progress import Progress
-from hpo_vs_adapt.provenance import read_provenance
-from hpo_vs_adapt.records import RecordStore
+from hpo_vs_adapt.observers.dashboard.annotations import Annotations
+from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.observers.terminal.monitor import Monitor
+from hpo_vs_adapt.observers.terminal.progress import Progress
+from hpo_vs_adapt.plan.plan import Plan
+from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.collect import make_results
+from hpo_vs_adapt.tables.provenance import read_provenance
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.board import Board
-    from hpo_vs_adapt.trial_logs import TrialLogs
+    from hpo_vs_adapt.observers.logs.logs import TrialLogs
+    from hpo_vs_adapt.schedule.board import Board
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
 
@@ -105,7 +105,7 @@ def run_study(
             try:
                 if not plan.finished:
                     # Ray takes seconds to import; a study that is done does without.
-                    from hpo_vs_adapt.schedule import run_packs
+                    from hpo_vs_adapt.schedule.ray_tune import run_packs
 
                     run_packs(plan, study.resources, address, verbose, changed)
             finally:

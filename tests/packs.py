@@ -9,11 +9,11 @@ from functools import cache
 import pandas as pd
 import torch
 
-from hpo_vs_adapt.batches import DeviceData, steps_per_epoch
-from hpo_vs_adapt.flops import count_flops
+from hpo_vs_adapt.engines.packs.batches import DeviceData, steps_per_epoch
+from hpo_vs_adapt.engines.packs.flops import count_flops
+from hpo_vs_adapt.engines.packs.pack import LaneResult, Pack
 from hpo_vs_adapt.optim import RULES, Rule
-from hpo_vs_adapt.train import LaneResult, Pack
-from hpo_vs_adapt.trials import TrialSpec, Value
+from hpo_vs_adapt.records.trials import TrialSpec, Value
 from hpo_vs_adapt.workloads import WORKLOADS
 from hpo_vs_adapt.workloads.base import Dataset, Workload
 

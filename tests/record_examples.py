@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.ledger import Ledger, Purpose, Spending
-from hpo_vs_adapt.records import RecordStore
-from hpo_vs_adapt.trials import CURVE_COLUMNS, EndReason, TrialRecord, TrialSpec
+from hpo_vs_adapt.records.ledger import Ledger, Purpose, Spending
+from hpo_vs_adapt.records.store import RecordStore
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord, TrialSpec
 
 BATCH = 64
 EVERY = 18

@@ -18,16 +18,16 @@ import optuna
 import pandas as pd
 import ray
 
-from hpo_vs_adapt.board import Board, ScheduleSummary
-from hpo_vs_adapt.ledger import Purpose
-from hpo_vs_adapt.optuna_studies import OptunaStudies
-from hpo_vs_adapt.plan import Plan
-from hpo_vs_adapt.records import RecordStore
+from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.plan.plan import Plan
+from hpo_vs_adapt.records.ledger import Purpose
+from hpo_vs_adapt.records.store import RecordStore
+from hpo_vs_adapt.records.trials import TrialRecord
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.run import load_results
-from hpo_vs_adapt.schedule import run_packs
+from hpo_vs_adapt.schedule.board import Board, ScheduleSummary
+from hpo_vs_adapt.schedule.ray_tune import run_packs
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.trials import TrialRecord
 
 IRIS = {"name": "iris_logreg", "budget": {"epochs": 2}}
 

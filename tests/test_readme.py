@@ -20,7 +20,7 @@ import typer
 from pydantic import BaseModel
 
 import hpo_vs_adapt
-from hpo_vs_adapt.cli import app
+from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.schema import StudySchema
@@ -174,7 +174,7 @@ def test_ray_takes_the_options_of_the_readme():
 
 
 def test_every_exit_status_of_the_command_line_is_in_the_readme():
-    messages = importlib.import_module("hpo_vs_adapt.messages")
+    messages = importlib.import_module("hpo_vs_adapt.cli.messages")
     table = README.partition("| exit status |")[2].partition("\n\n")[0]
     listed = {int(number) for number in re.findall(r"^\| (\d+) ", table, re.M)}
     assert listed == {0, messages.CRASHED, messages.WRONG, messages.INTERRUPTED}

@@ -5,6 +5,13 @@ Pure functions on arrays and tidy tables; nothing here trains, reads or writes.
 
 from __future__ import annotations
 
+from hpo_vs_adapt.metrics.basics.cost import (
+    Crossing,
+    expected_finite_list,
+    expected_running_time,
+    target_crossing,
+)
+from hpo_vs_adapt.metrics.basics.passes import PASS_COLUMNS, arm_passes
 from hpo_vs_adapt.metrics.costs.bills import BILL_COLUMNS, arm_bills, reference_ratios
 from hpo_vs_adapt.metrics.costs.break_even import (
     BREAK_EVEN_COLUMNS,
@@ -16,15 +23,8 @@ from hpo_vs_adapt.metrics.costs.break_even_curves import (
     failure_price_curves,
     retraining_curves,
 )
-from hpo_vs_adapt.metrics.costs.cost import (
-    Crossing,
-    expected_finite_list,
-    expected_running_time,
-    target_crossing,
-)
 from hpo_vs_adapt.metrics.costs.paired import PAIRED_COLUMNS, paired_ratios
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
-from hpo_vs_adapt.metrics.costs.passes import PASS_COLUMNS, arm_passes
 from hpo_vs_adapt.metrics.costs.plans import full_plans
 from hpo_vs_adapt.metrics.costs.ranking import (
     RANKING_COLUMNS,
@@ -33,6 +33,8 @@ from hpo_vs_adapt.metrics.costs.ranking import (
     ranking,
 )
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.replay import TUNERS, replay_tuner, tuner_bills
 from hpo_vs_adapt.metrics.sensitivity.batch_sizes import batch_size_spread, lr_drift
 from hpo_vs_adapt.metrics.sensitivity.dimensions import (
     DIMENSION_COLUMNS,
@@ -89,9 +91,7 @@ from hpo_vs_adapt.metrics.tuners.arm_tuning import (
     tunability_table,
 )
 from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k, best_of_k_band
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
 from hpo_vs_adapt.metrics.tuners.tunability import Tunability, tunability
-from hpo_vs_adapt.metrics.tuners.tuner_replay import TUNERS, replay_tuner, tuner_bills
 from hpo_vs_adapt.metrics.tuners.tuning_curves import (
     best_probability,
     tuning_curves,

@@ -28,7 +28,7 @@ from hpo_vs_adapt.optim.settings import (
 )
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = [
     "Layout",

@@ -13,7 +13,7 @@ from hpo_vs_adapt.optim.directions import ADAM_SETTINGS, MOMENTUM_SETTINGS
 from hpo_vs_adapt.optim.reductions import add_up, blocks, combine_norms, norm
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["LastDirection", "refuse_settings_of_other_bases"]
 

@@ -30,7 +30,7 @@ from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 from hpo_vs_adapt.optim.walk_cache import find_walk
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["CLARA"]
 

@@ -34,7 +34,7 @@ from hpo_vs_adapt.optim.reductions import overwrite
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["GALA"]
 

@@ -27,7 +27,7 @@ from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 from hpo_vs_adapt.optim.selection import Selection
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["GAP"]
 

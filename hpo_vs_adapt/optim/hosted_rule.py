@@ -15,7 +15,7 @@ from hpo_vs_adapt.optim.rate_tensor import Rate, bare, scheduled
 from hpo_vs_adapt.optim.state_split import MASTER, Kept, StateSplit
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["Group", "HostedRule", "settings_of"]
 

@@ -20,7 +20,7 @@ from hpo_vs_adapt.optim.lane_settings import Arguments
 from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["external_rule"]
 

@@ -26,7 +26,7 @@ from hpo_vs_adapt.optim.trial_problem import (
 )
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["RULE_CHECKS", "Check"]
 

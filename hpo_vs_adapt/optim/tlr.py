@@ -34,7 +34,7 @@ from hpo_vs_adapt.optim.schedules import SCHEDULE_SETTINGS
 from hpo_vs_adapt.optim.windows import Windows
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["PRESETS", "TLR"]
 

@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hpo_vs_adapt.report.analyses import Analyses, make_analyses
-from hpo_vs_adapt.report.gallery import Drawing, make_drawings
-from hpo_vs_adapt.report.page import render_page
+from hpo_vs_adapt.report.figures import Drawing, make_drawings
+from hpo_vs_adapt.report.html.page import render_page
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts
 from hpo_vs_adapt.report.summary import summarise
-from hpo_vs_adapt.report.tables import Tables, make_tables
-from hpo_vs_adapt.report.verdict import make_verdicts
 from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
+from hpo_vs_adapt.tables.catalogue import Tables, make_tables
 
 __all__ = ["write_report"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics import sweep_table
-from hpo_vs_adapt.report.analyses import Analyses, make_analyses
-from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.verdict import Verdict, make_verdicts
+from hpo_vs_adapt.report.sentences.verdict import Verdict, make_verdicts
 from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
+from hpo_vs_adapt.tables.bills import make_bills
 
 __all__ = ["UNIT", "make_summary", "summarise"]
 

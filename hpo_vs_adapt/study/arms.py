@@ -7,14 +7,14 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo_vs_adapt.calibrations import Calibration, calibrations
+from hpo_vs_adapt.study.calibrations import Calibration, calibrations
 from hpo_vs_adapt.study.errors import FieldError, Problems
 from hpo_vs_adapt.study.parts import Arm, Tune
 from hpo_vs_adapt.study.schema import ArmSchema, SpaceSchema, TuneSchema, given
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["build_arm", "check_together", "combinations"]
 
@@ -112,7 +112,7 @@ def _calibration(path: str, known: Known, settings: Mapping[str, Value]) -> Cali
 
 
 def _rule(name: str, path: str, base: Path, problems: Problems) -> Known | None:
-    from hpo_vs_adapt.references import ReferenceProblem, find_rule
+    from hpo_vs_adapt.plugins.references import ReferenceProblem, find_rule
 
     try:
         return Known(name, find_rule(name, base))
@@ -216,7 +216,7 @@ def _sampler(schema: TuneSchema, path: str) -> dict[str, Any]:
     20 trials gets half of its trials instead, so that it is not random search under
     another name; the number is part of the study either way.
     """
-    from hpo_vs_adapt.samplers import check_sampler
+    from hpo_vs_adapt.plugins.samplers import check_sampler
 
     name, args = schema.sampler or DEFAULT_SAMPLER, dict(schema.sampler_args or {})
     if name in STARTUP_SAMPLERS and "n_startup_trials" not in args and schema.trials:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hpo_vs_adapt.calibrations import Calibration
+from hpo_vs_adapt.study.calibrations import Calibration
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
     from hpo_vs_adapt.workloads.base import Metric
 
 __all__ = [

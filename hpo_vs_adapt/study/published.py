@@ -17,7 +17,7 @@ from hpo_vs_adapt.study.text import read_text
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["Planned", "Published", "PublishedRow", "build_published", "stated_settings"]
 

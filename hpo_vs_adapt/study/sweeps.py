@@ -13,7 +13,7 @@ from hpo_vs_adapt.study.schema import SweepSchema
 from hpo_vs_adapt.study.values import Known
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["Built", "build_sweep", "check_overlaps"]
 

@@ -13,7 +13,7 @@ from hpo_vs_adapt.study.schema import RangeSchema, SpaceSchema
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.optim.base import Rule
-    from hpo_vs_adapt.trials import Value
+    from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["BATCH_SIZE", "Known"]
 

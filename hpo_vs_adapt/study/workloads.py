@@ -26,7 +26,7 @@ def build_workload(
         base: Folder that relative references start at.
         problems: Collects what is wrong.
     """
-    from hpo_vs_adapt.references import ReferenceProblem, find_workload
+    from hpo_vs_adapt.plugins.references import ReferenceProblem, find_workload
 
     try:
         workload = find_workload(schema.name, base)

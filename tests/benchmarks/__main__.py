@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from hpo_vs_adapt.provenance import read_provenance
+from hpo_vs_adapt.tables.provenance import read_provenance
 from tests.benchmarks import grid
 
 REPEATS = {"packs": 3, "start": 3, "python": 3, "optuna": 3, "ray": 1}

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from hpo_vs_adapt import Study, run_study
-from hpo_vs_adapt.batches import DeviceData
+from hpo_vs_adapt.engines.packs.batches import DeviceData
 from hpo_vs_adapt.workloads import WORKLOADS
 
 POINTS = 64

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS
 from hpo_vs_adapt.results import TRIAL_COLUMNS
-from hpo_vs_adapt.trials import CURVE_COLUMNS
 
 EVALUATIONS = 100
 BUDGET = 1e6

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
 from tests.metrics.builder import table, trial
 
 

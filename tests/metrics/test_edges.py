@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics.costs.break_even import (
-    break_even_failure_fraction,
-    break_even_runs,
-)
-from hpo_vs_adapt.metrics.costs.cost import (
+from hpo_vs_adapt.metrics.basics.cost import (
     expected_finite_list,
     expected_running_time,
     target_crossing,
+)
+from hpo_vs_adapt.metrics.costs.break_even import (
+    break_even_failure_fraction,
+    break_even_runs,
 )
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import (

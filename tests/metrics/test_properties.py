@@ -9,13 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpo_vs_adapt.metrics.costs.cost import (
+from hpo_vs_adapt.metrics.basics.cost import (
     expected_finite_list,
     expected_running_time,
     target_crossing,
 )
+from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
-from hpo_vs_adapt.metrics.costs.passes import arm_passes
 from hpo_vs_adapt.metrics.suites.profiles import (
     data_profile,
     leave_one_out_scores,

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.bills import arm_bills, reference_ratios
 from hpo_vs_adapt.metrics.costs.break_even import break_even_table
 from hpo_vs_adapt.metrics.costs.break_even_curves import (
@@ -12,7 +13,6 @@ from hpo_vs_adapt.metrics.costs.break_even_curves import (
     retraining_curves,
 )
 from hpo_vs_adapt.metrics.costs.paired import paired_ratios
-from hpo_vs_adapt.metrics.costs.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.plans import full_plans
 from hpo_vs_adapt.metrics.costs.ranking import ranking
 from hpo_vs_adapt.metrics.costs.workers import bills_by_workers
@@ -37,7 +37,7 @@ from hpo_vs_adapt.metrics.uncertainty.arm_survival import (
 from hpo_vs_adapt.metrics.uncertainty.interquartile import iqm_across, iqm_table
 from hpo_vs_adapt.metrics.uncertainty.intervals import first_probability
 from hpo_vs_adapt.metrics.uncertainty.power import seeds_needed
-from hpo_vs_adapt.trials import CURVE_COLUMNS
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS
 from tests.metrics.builder import BUDGET, runs, shuffled, study, table, trial
 
 NAN = math.nan

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from hpo_vs_adapt.ledger import Purpose
 from hpo_vs_adapt.optim.baselines import BASELINES
 from hpo_vs_adapt.optim.signatures import external_rule
-from hpo_vs_adapt.trials import EndReason
+from hpo_vs_adapt.records.ledger import Purpose
+from hpo_vs_adapt.records.trials import EndReason
 from hpo_vs_adapt.workloads import WORKLOADS
 from tests.packs import make_pack, numbers, run, trial
 

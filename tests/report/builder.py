@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics import target_crossing
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS
 from hpo_vs_adapt.results import SPENDING_COLUMNS, TRIAL_COLUMNS, Results
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.study import (
@@ -25,7 +26,6 @@ from hpo_vs_adapt.study import (
     Tune,
     WorkloadEntry,
 )
-from hpo_vs_adapt.trials import CURVE_COLUMNS
 from hpo_vs_adapt.workloads.base import ACCURACY, Metric
 
 LOSS = Metric("loss", "min", 0.0, None)

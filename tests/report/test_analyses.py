@@ -13,9 +13,9 @@ from hpo_vs_adapt.metrics import (
     sweep_table,
     tuning_tables,
 )
-from hpo_vs_adapt.report import make_analyses
-from hpo_vs_adapt.report.bills import make_bills
 from hpo_vs_adapt.report.summary import make_summary
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.bills import make_bills
 from tests.report import builder
 
 pytestmark = pytest.mark.slow

@@ -6,12 +6,13 @@ import math
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.calibrations import Calibration
 from hpo_vs_adapt.metrics import sweep_table
-from hpo_vs_adapt.report import make_analyses, make_tables
-from hpo_vs_adapt.report.answer import make_answers
-from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.verdict import make_verdicts
+from hpo_vs_adapt.report.sentences.answer import make_answers
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts
+from hpo_vs_adapt.study.calibrations import Calibration
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.catalogue import make_tables
 from tests.report import builder
 
 

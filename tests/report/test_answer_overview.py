@@ -6,11 +6,11 @@ import math
 import pytest
 
 from hpo_vs_adapt.metrics import sweep_table
-from hpo_vs_adapt.report import make_analyses
-from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.headlines import HEADLINE_COLUMNS, RIVALS, make_headlines
-from hpo_vs_adapt.report.overview import make_overview
-from hpo_vs_adapt.report.wording import UNKNOWN
+from hpo_vs_adapt.report.sentences.overview import make_overview
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.headlines import HEADLINE_COLUMNS, RIVALS, make_headlines
+from hpo_vs_adapt.wording import UNKNOWN
 from tests.report import browsing, builder
 
 HARD = builder.workload("hard", 0.9999)

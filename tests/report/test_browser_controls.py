@@ -6,8 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from hpo_vs_adapt.report import write_report
-from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.wording import UNKNOWN, amount
+from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.wording import UNKNOWN, amount
 from tests.report import builder
 from tests.report.browsing import PHONE, STUDIES, Visit
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report.controllers import make_controllers, make_rates
-from hpo_vs_adapt.report.curves import make_race, make_training
-from hpo_vs_adapt.trials import CURVE_COLUMNS
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS
+from hpo_vs_adapt.tables.controllers import make_controllers, make_rates
+from hpo_vs_adapt.tables.races import make_race, make_training
 from tests.report import builder
 
 

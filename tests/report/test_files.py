@@ -10,13 +10,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report import (
-    Analyses,
-    Tables,
-    make_summary,
-    write_report,
-)
-from hpo_vs_adapt.report.bills import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.report import make_summary, write_report
+from hpo_vs_adapt.tables.analyses import Analyses
+from hpo_vs_adapt.tables.bills import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
 pytestmark = pytest.mark.slow

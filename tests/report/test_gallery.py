@@ -6,9 +6,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from hpo_vs_adapt.report import make_analyses, make_drawings, make_tables
-from hpo_vs_adapt.report.chances import make_chances
-from hpo_vs_adapt.report.gallery.scene import make_scene, some
+from hpo_vs_adapt.report import make_drawings
+from hpo_vs_adapt.report.figures.scene import make_scene, some
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.chances import make_chances
 from tests.report import builder
 from tests.report.rich_study import rich
 

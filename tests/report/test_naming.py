@@ -1,7 +1,7 @@
 """Which arms of a figure of many lines have names, and what its caption says."""
 
-from hpo_vs_adapt.report.gallery.naming import NAMED, name_arms, say_others
-from hpo_vs_adapt.report.looks import ARM_COLOURS, looks_of
+from hpo_vs_adapt.report.figures.looks import ARM_COLOURS, looks_of
+from hpo_vs_adapt.report.figures.naming import NAMED, name_arms, say_others
 
 ARMS = [f"arm-{place}" for place in range(40)]
 LOOKS = looks_of(ARMS)

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from hpo_vs_adapt.report import make_analyses, make_tables
-from hpo_vs_adapt.report.page import render_page
-from hpo_vs_adapt.report.verdict import make_verdicts
+from hpo_vs_adapt.report.html.page import render_page
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.catalogue import make_tables
 from tests.report import builder
 
 

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from hpo_vs_adapt.report.gallery import Drawing
-from hpo_vs_adapt.report.looks import ARM_COLOURS
-from hpo_vs_adapt.report.page_figures import PageFigures
-from hpo_vs_adapt.report.svg import svg_text
+from hpo_vs_adapt.report.figures import Drawing
+from hpo_vs_adapt.report.figures.looks import ARM_COLOURS
+from hpo_vs_adapt.report.figures.svg import svg_text
+from hpo_vs_adapt.report.html.figures import PageFigures
 
 WORDS = ' style="fill: red" id="one-x" href="#one-x"'
 

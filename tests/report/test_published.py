@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from hpo_vs_adapt.report import write_report
-from hpo_vs_adapt.report.comparison import make_comparison
-from hpo_vs_adapt.report.published import compare_published
-from hpo_vs_adapt.report.wording import UNKNOWN
+from hpo_vs_adapt.report.html.comparison import make_comparison
 from hpo_vs_adapt.study.published import Published, PublishedRow
+from hpo_vs_adapt.tables.published import compare_published
+from hpo_vs_adapt.wording import UNKNOWN
 from tests.report import builder
 
 NAN = math.nan

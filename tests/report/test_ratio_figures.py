@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from hpo_vs_adapt.report.looks import looks_of
-from hpo_vs_adapt.report.ratio_figures import draw_ratios, rank_by_ratios
+from hpo_vs_adapt.report.figures.looks import looks_of
+from hpo_vs_adapt.report.figures.ratios import draw_ratios, rank_by_ratios
 
 NEVER = math.nan
 BILLS = {  # of the workloads x, y and z; the reference never solves z

@@ -3,7 +3,7 @@ import itertools
 import pytest
 from matplotlib.figure import Figure
 
-from hpo_vs_adapt.report.scales import scale_signed
+from hpo_vs_adapt.report.figures.scales import scale_signed
 
 
 @pytest.mark.parametrize(

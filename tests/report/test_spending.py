@@ -1,6 +1,6 @@
 import pandas as pd
 
-from hpo_vs_adapt.report.spending import LEDGER_COLUMNS, make_ledger
+from hpo_vs_adapt.tables.spending import LEDGER_COLUMNS, make_ledger
 from tests.report.builder import finished, study
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpo_vs_adapt.report import make_summary
-from hpo_vs_adapt.report.bills import make_bills
+from hpo_vs_adapt.tables.bills import make_bills
 from tests.report import builder
 
 

@@ -3,14 +3,14 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from hpo_vs_adapt.report.looks import (
+from hpo_vs_adapt.report.figures.looks import (
     ARM_COLOURS,
     INK,
     PURPOSE_COLOURS,
     VARIABLES,
     looks_of,
 )
-from hpo_vs_adapt.report.svg import inline_svg, svg_text
+from hpo_vs_adapt.report.figures.svg import inline_svg, svg_text
 
 
 @pytest.fixture

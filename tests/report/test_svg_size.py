@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.path import Path
 
-from hpo_vs_adapt.report.svg import svg_text
-from hpo_vs_adapt.report.svg_size import shorten_path, shrink_svg
+from hpo_vs_adapt.report.figures.svg import svg_text
+from hpo_vs_adapt.report.figures.svg_size import shorten_path, shrink_svg
 
 SVG = (
     '<svg viewBox="0 0 40 30"><!-- 1.2 > 1 -->\n'

@@ -3,11 +3,11 @@
 import pytest
 
 from hpo_vs_adapt.metrics import sweep_table
-from hpo_vs_adapt.report import make_analyses
-from hpo_vs_adapt.report.bills import make_bills
-from hpo_vs_adapt.report.study_tables import make_suite_tables
-from hpo_vs_adapt.report.wording import UNKNOWN, amount, interval, metric_value
-from hpo_vs_adapt.report.workload_tables import make_workload_tables
+from hpo_vs_adapt.report.html.study_tables import make_suite_tables
+from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
+from hpo_vs_adapt.tables.analyses import make_analyses
+from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.wording import UNKNOWN, amount, interval, metric_value
 from tests.report import rich_study
 
 pytestmark = pytest.mark.slow

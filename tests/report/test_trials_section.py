@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from hpo_vs_adapt.report import make_tables
-from hpo_vs_adapt.report.page_tables import ROWS_SHOWN, Cell
-from hpo_vs_adapt.report.rows import rows_of
-from hpo_vs_adapt.report.trials_section import make_trials_table, optuna_study
+from hpo_vs_adapt.report.html.cells import ROWS_SHOWN, Cell
+from hpo_vs_adapt.report.html.trials_section import make_trials_table, optuna_study
 from hpo_vs_adapt.study import Sweep
+from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.rows import rows_of
 from tests import running
 from tests.report import builder
 

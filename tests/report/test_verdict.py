@@ -5,10 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report.bills import BILL_COLUMNS, make_bills
-from hpo_vs_adapt.report.headlines import make_headlines
-from hpo_vs_adapt.report.verdict import make_verdicts, verdicts
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts, verdicts
 from hpo_vs_adapt.study import Arm, Tune
+from hpo_vs_adapt.tables.bills import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.tables.headlines import make_headlines
 from tests.report import builder
 
 ARMS = ["sgd-grid", "adam-tpe", "adam-default", "clara"]

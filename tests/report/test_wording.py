@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from hpo_vs_adapt.report import wording
+from hpo_vs_adapt import wording
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import torch
 from torch.autograd.functional import hessian
 from typing_extensions import override
 
-from hpo_vs_adapt.batches import DeviceData
-from hpo_vs_adapt.ledger import FlopCount
+from hpo_vs_adapt.engines.packs.batches import DeviceData
+from hpo_vs_adapt.engines.packs.pack import Pack
 from hpo_vs_adapt.optim import RULES
-from hpo_vs_adapt.train import Pack
-from hpo_vs_adapt.trials import TrialSpec
+from hpo_vs_adapt.records.ledger import FlopCount
+from hpo_vs_adapt.records.trials import TrialSpec
 from hpo_vs_adapt.workloads import WORKLOADS, functions
 from hpo_vs_adapt.workloads.quadratics import Quadratic
 from hpo_vs_adapt.workloads.synthetic import Synthetic

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.costs.arm_counts import arm_counts, best_metrics
-from hpo_vs_adapt.metrics.costs.cost import expected_running_time
-from hpo_vs_adapt.metrics.costs.passes import (
+from hpo_vs_adapt.metrics.basics.cost import expected_running_time
+from hpo_vs_adapt.metrics.basics.passes import (
     arm_passes,
     pass_parts,
     priced,
     role_rows,
 )
+from hpo_vs_adapt.metrics.costs.arm_counts import arm_counts, best_metrics
 from hpo_vs_adapt.metrics.costs.plans import list_parts, plan_parts
 from hpo_vs_adapt.metrics.uncertainty.intervals import (
     ert_interval,

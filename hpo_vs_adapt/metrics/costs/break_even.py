@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from hpo_vs_adapt.metrics.basics.cost import checked_passes
 from hpo_vs_adapt.metrics.costs.break_even_curves import failure_price_lines
-from hpo_vs_adapt.metrics.costs.cost import checked_passes
 
 __all__ = [
     "BREAK_EVEN_COLUMNS",

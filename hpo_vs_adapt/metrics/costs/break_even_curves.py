@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.costs.passes import pass_parts, role_rows
+from hpo_vs_adapt.metrics.basics.passes import pass_parts, role_rows
 
 __all__ = ["failure_price_curves", "failure_price_lines", "retraining_curves"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.passes import pass_parts, priced, role_rows
+from hpo_vs_adapt.metrics.basics.passes import pass_parts, priced, role_rows
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_ert_influence
 
 __all__ = ["PAIRED_COLUMNS", "paired_ratios"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.costs.cost import checked_passes, expected_finite_list
+from hpo_vs_adapt.metrics.basics.cost import checked_passes, expected_finite_list
 
 __all__ = ["expected_parallel", "race_workers"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hpo_vs_adapt.metrics.costs.passes import (
+from hpo_vs_adapt.metrics.basics.passes import (
     PARTS,
     STREAM,
     hits_apart,

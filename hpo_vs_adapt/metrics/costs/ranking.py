@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.bills import arm_bills, reference_ratios
-from hpo_vs_adapt.metrics.costs.passes import arm_passes
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_bill_draws
 
 __all__ = ["RANKING_COLUMNS", "bill_ranks", "rank_arms", "ranking"]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.costs.cost import expected_running_time
+from hpo_vs_adapt.metrics.basics.cost import expected_running_time
+from hpo_vs_adapt.metrics.basics.passes import pass_parts, priced, role_rows
 from hpo_vs_adapt.metrics.costs.parallel import race_workers
-from hpo_vs_adapt.metrics.costs.passes import pass_parts, priced, role_rows
 
 __all__ = ["WORKERS", "bills_by_workers"]
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.scores import normalised_scores
 from hpo_vs_adapt.metrics.sensitivity.forest import Forest, cross_validated
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import subset_curve
 from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_trials
 from hpo_vs_adapt.metrics.sensitivity.tunings import FEWEST, make_axis, tuned_trials
-from hpo_vs_adapt.metrics.suites.scores import normalised_scores
 
 __all__ = ["DIMENSION_COLUMNS", "dimension_table"]
 

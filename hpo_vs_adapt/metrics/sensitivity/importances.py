@@ -82,7 +82,7 @@ def _shares(tuning: Tuning, seed: int) -> dict[str, tuple[float, float]]:
         return dict.fromkeys(names, (1.0, 1.0))
     from optuna import importance
 
-    from hpo_vs_adapt.optuna_quiet import quiet_optuna
+    from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
 
     with quiet_optuna():
         study = _study(tuning)

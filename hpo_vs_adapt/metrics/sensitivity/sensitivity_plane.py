@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.scores import normalised_scores
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import hyperparameter_sensitivity
 from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_trials
-from hpo_vs_adapt.metrics.suites.scores import normalised_scores
 
 __all__ = ["PLANE_COLUMNS", "adkins_plane"]
 

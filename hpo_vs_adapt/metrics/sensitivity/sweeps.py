@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics.costs.passes import role_rows
+from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.sensitivity.lr_curves import stretch_above
 
 __all__ = ["SWEEP_COLUMNS", "as_numbers", "lr_basin", "sweep_table", "sweep_trials"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.costs.passes import role_rows
+from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.sensitivity.sweeps import as_numbers
 
 __all__ = ["FEWEST", "TREES", "Axis", "Tuning", "make_axis", "tuned_trials", "tunings"]

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.passes import arm_passes
+from hpo_vs_adapt.metrics.basics.passes import arm_passes
 
 __all__ = ["IMPROVEMENT_COLUMNS", "improvement"]
 

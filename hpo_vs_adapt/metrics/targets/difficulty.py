@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.passes import pass_parts, priced, role_rows
-from hpo_vs_adapt.metrics.targets.crossings import RecordCurves, record_curves
+from hpo_vs_adapt.metrics.basics.crossings import RecordCurves, record_curves
+from hpo_vs_adapt.metrics.basics.passes import pass_parts, priced, role_rows
 from hpo_vs_adapt.metrics.targets.retargeting import at_level, checked_targets
 from hpo_vs_adapt.metrics.targets.target_levels import make_levels
 

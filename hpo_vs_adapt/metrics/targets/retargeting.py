@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.targets.crossings import RecordCurves, record_curves
+from hpo_vs_adapt.metrics.basics.crossings import RecordCurves, record_curves
 
 __all__ = ["at_level", "checked_targets", "retarget"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.targets.crossings import RecordCurves, first_reaching
+from hpo_vs_adapt.metrics.basics.crossings import RecordCurves, first_reaching
 
 __all__ = ["make_levels"]
 

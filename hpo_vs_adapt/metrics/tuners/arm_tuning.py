@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.costs.passes import STREAM, role_rows
+from hpo_vs_adapt.metrics.basics.passes import STREAM, role_rows
 from hpo_vs_adapt.metrics.tuners.best_of_k import (
     BAND_COLUMNS,
     best_of_k,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.targets.crossings import RecordCurves
+from hpo_vs_adapt.metrics.basics.crossings import RecordCurves
 
 __all__ = ["SLACK", "best_of_orders", "best_within", "paid_within"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics.costs.passes import role_rows
-from hpo_vs_adapt.metrics.targets.crossings import (
+from hpo_vs_adapt.metrics.basics.crossings import (
     RecordCurves,
     first_reaching,
     record_curves,
 )
+from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.tuners.best_so_far import best_of_orders, best_within
 
 __all__ = ["Executions", "resampled_orders", "simulated_executions"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics.costs.passes import STREAM, role_rows
-from hpo_vs_adapt.metrics.suites.scores import metric_signs, normalised_scores
+from hpo_vs_adapt.metrics.basics.passes import STREAM, role_rows
+from hpo_vs_adapt.metrics.basics.scores import metric_signs, normalised_scores
 
 __all__ = ["METRICS", "RUN_COLUMNS", "arm_runs", "run_scores"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.passes import role_rows
+from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.uncertainty.survival import (
     SURVIVAL_COLUMNS,
     restricted_mean,

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.cost import checked_passes
+from hpo_vs_adapt.metrics.basics.cost import checked_passes
 from hpo_vs_adapt.metrics.uncertainty.bca import bca_quantiles
 
 __all__ = ["ert_interval", "first_probability", "log_ert_quantiles"]

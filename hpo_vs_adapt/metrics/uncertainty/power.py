@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from hpo_vs_adapt.metrics.costs.passes import arm_passes
+from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_ert_influence, log_ert_spread
 
 __all__ = ["POWER_COLUMNS", "seeds_needed"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.costs.cost import Mode
-from hpo_vs_adapt.metrics.suites.task_runs import (
+from hpo_vs_adapt.metrics.basics.cost import Mode
+from hpo_vs_adapt.metrics.basics.task_runs import (
     Runs,
     check_known,
     paired_tasks,

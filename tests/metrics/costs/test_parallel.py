@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo_vs_adapt.metrics.costs.cost import expected_finite_list
+from hpo_vs_adapt.metrics.basics.cost import expected_finite_list
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel, race_workers
 from tests.metrics.races import race_by_events
 

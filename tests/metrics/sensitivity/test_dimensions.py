@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpo_vs_adapt.metrics.basics.scores import normalised_scores
 from hpo_vs_adapt.metrics.sensitivity.dimensions import (
     DIMENSION_COLUMNS,
     dimension_table,
 )
 from hpo_vs_adapt.metrics.sensitivity.hyperparameters import subset_curve
-from hpo_vs_adapt.metrics.suites.scores import normalised_scores
 from tests.metrics.builder import table, trial
 
 RATES, MOMENTA = (1e-3, 1e-2, 1e-1, 1.0), (0.0, 0.5, 0.9)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo_vs_adapt.metrics.targets.crossings import first_reaching, record_curves
+from hpo_vs_adapt.metrics.basics.crossings import first_reaching, record_curves
 from tests.metrics.builder import table, trial
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics.costs.passes import role_rows
-from hpo_vs_adapt.metrics.targets.crossings import record_curves
+from hpo_vs_adapt.metrics.basics.crossings import record_curves
+from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.targets.target_levels import make_levels
 from tests.metrics.builder import table, trial
 

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from hpo_vs_adapt.metrics.targets.crossings import record_curves
+from hpo_vs_adapt.metrics.basics.crossings import record_curves
 from hpo_vs_adapt.metrics.tuners.best_so_far import (
     best_of_orders,
     best_within,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
 from tests.metrics.builder import shuffled
 from tests.metrics.curves import curved, tables
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hpo_vs_adapt.metrics.tuners.grid_axes import grid_axes, grid_cells
+from hpo_vs_adapt.metrics.replay.grid_axes import grid_axes, grid_cells
 
 
 def given(**settings):

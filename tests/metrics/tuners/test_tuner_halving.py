@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
-from hpo_vs_adapt.metrics.tuners.tuner_halving import (
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.halving import (
     brackets,
     halving_race,
     hyperband_race,

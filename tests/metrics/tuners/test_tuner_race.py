@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpo_vs_adapt.metrics.basics.crossings import record_curves
 from hpo_vs_adapt.metrics.costs.parallel import race_workers
-from hpo_vs_adapt.metrics.targets.crossings import record_curves
-from hpo_vs_adapt.metrics.tuners.tuner_race import Race, finished, run_race, start_times
+from hpo_vs_adapt.metrics.replay.race import Race, finished, run_race, start_times
 from tests.metrics.curves import curved, tables
 from tests.metrics.races import race_by_events
 

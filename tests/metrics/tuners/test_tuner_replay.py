@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo_vs_adapt.metrics.costs.cost import expected_finite_list, expected_running_time
+from hpo_vs_adapt.metrics.basics.cost import expected_finite_list, expected_running_time
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
-from hpo_vs_adapt.metrics.tuners.tuner_replay import (
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.replay import (
     REPLAY_COLUMNS,
     TUNERS,
     replay_tuner,

@@ -4,9 +4,9 @@ import numpy as np
 import optuna
 import pytest
 
-from hpo_vs_adapt.metrics.costs.cost import expected_running_time
-from hpo_vs_adapt.metrics.tuners.curve_grid import CurveGrid
-from hpo_vs_adapt.metrics.tuners.tuner_replay import replay_tuner
+from hpo_vs_adapt.metrics.basics.cost import expected_running_time
+from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
+from hpo_vs_adapt.metrics.replay.replay import replay_tuner
 from hpo_vs_adapt.metrics.uncertainty.intervals import ert_interval
 from tests.metrics.curves import contributions, curved, peaked, rates, tables
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt import metrics
-from hpo_vs_adapt.records import RecordStore
+from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.results import Results
 
 Row = dict[str, Any]

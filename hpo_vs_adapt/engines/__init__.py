@@ -1,0 +1,1 @@
+"""What trains trials: `packs`, many small ones in one vectorised run."""

@@ -1,0 +1,1 @@
+"""Packs: trials that train together in one vectorised run, one lane each."""

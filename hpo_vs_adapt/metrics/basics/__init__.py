@@ -1,0 +1,1 @@
+"""What the other metrics rest on: crossings, passes, costs, scores."""

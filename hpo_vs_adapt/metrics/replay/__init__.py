@@ -1,0 +1,1 @@
+"""Tuners replayed on recorded curves, without training."""

@@ -1,0 +1,1 @@
+"""Optuna studies that mirror a run, and the dashboard that shows them."""

@@ -1,0 +1,1 @@
+"""What trials leave: specifications, ledgers, records, and the store of them."""

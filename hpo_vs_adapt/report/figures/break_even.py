@@ -1,0 +1,114 @@
+"""The figure of when tuning pays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from hpo_vs_adapt.report.figures.break_even_figures import (
+    draw_failure_prices,
+    draw_retrainings,
+    draw_workers,
+)
+from hpo_vs_adapt.report.figures.scene import Drawing, Scene, add_names, make_figure
+from hpo_vs_adapt.report.figures.style import mark_place
+from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.wording import counted, ratio
+
+__all__ = ["draw_break_even"]
+
+
+def draw_break_even(scene: Scene) -> Iterator[Drawing]:
+    """Draw totals over further trainings, the price of failures, and workers."""
+    totals = scene.of(scene.analyses.retrainings)
+    prices = scene.of(scene.analyses.failure_prices)
+    workers = scene.of(scene.analyses.by_workers)
+    if not np.isfinite(prices["bill"].to_numpy(float)).any():
+        return
+    figure = make_figure(6.9)
+    panels = figure.subplots(3, 1)
+    met = prices[np.isfinite(prices["bill"].to_numpy(float))]
+    looks = scene.named(met)
+    draw_retrainings(totals, panels[0], looks)
+    draw_failure_prices(prices, panels[1], looks)
+    draw_workers(workers, panels[2], looks)
+    for axes, label in zip(
+        panels,
+        ("spent in all", "bill", "latency"),
+        strict=True,
+    ):
+        axes.set_ylabel(f"{label}, sample gradients")
+    crossed = _mark_crossings(scene, panels)
+    grey = add_names(figure, looks, met)
+    caption = (
+        "Top: the bill plus further trainings with what was found; a flatter line is a"
+        " cheaper training. Middle: the bill if a run that misses could be stopped"
+        " after that share of its cost. Bottom: how long it takes until the target is"
+        " met with so many workers, which a search shares out. Axes of costs are"
+        " logarithmic. An arm that never met the target has no line." + crossed + grey
+    )
+    words = ("When tuning pays", caption, _say(scene))
+    yield scene.drawing(figure, "break-even", "break_even", "break_even", words)
+
+
+def _rivals(scene: Scene) -> Any:
+    """Return the pair of the answer: the cheapest tuned arm and the cheapest untuned.
+
+    It is None where one of them is missing.
+    """
+    headline = next(rows_of(scene.of(scene.analyses.headlines)))
+    table = scene.of(scene.analyses.break_even)
+    pair = table["tuned"].eq(headline.tuned) & table["other"].eq(headline.untuned)
+    return next(rows_of(table[pair]), None)
+
+
+def _mark_crossings(scene: Scene, panels: Sequence[Axes]) -> str:
+    """Mark where the cheapest tuned arm and the cheapest other cross; say so."""
+    rival = _rivals(scene)
+    if rival is None:
+        return ""
+    marked = [
+        _mark(panels[0], rival.runs, "pays after {}"),
+        _mark(panels[1], rival.crossing_price, "bills cross at {}"),
+        _mark(panels[2], rival.workers, "quicker from {}"),
+    ]
+    pair = (
+        f"{rival.tuned}, the tuned arm with the least bill, and {rival.other}, the one"
+        " without tuning,"
+    )
+    if any(marked):
+        return f" Dotted: where {pair} change places."
+    return f" The lines of {pair} cross in none of them."
+
+
+def _mark(axes: Axes, place: float, text: str) -> bool:
+    low, high = sorted(axes.get_xlim())
+    inside = low < place < high
+    if inside:
+        mark_place(axes, place, text.format(ratio(place)))
+    return inside
+
+
+def _say(scene: Scene) -> str:
+    rival = _rivals(scene)
+    if rival is None:
+        return "No tuned arm and no untuned one have both met the target."
+    pair = f"{rival.tuned} against {rival.other}: tuning "
+    if math.isnan(rival.runs):
+        after = "has no known cost of a further training"
+    elif math.isinf(rival.runs):
+        after = "never pays, as its trainings are not the cheaper ones"
+    elif rival.runs <= 0:
+        after = "pays from the start"
+    else:
+        after = f"pays after {counted(math.ceil(rival.runs), 'further training')}"
+    quicker = (
+        f" It is the quicker one from {counted(int(rival.workers), 'worker')} on."
+        if math.isfinite(rival.workers)
+        else " It is the slower one with any number of workers up to 32."
+    )
+    return f"{pair}{after}.{quicker}"

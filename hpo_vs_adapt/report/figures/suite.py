@@ -1,0 +1,143 @@
+"""The figures over all workloads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hpo_vs_adapt.report.figures.bills import bills_height
+from hpo_vs_adapt.report.figures.looks import Look, looks_of
+from hpo_vs_adapt.report.figures.naming import name_arms, say_others
+from hpo_vs_adapt.report.figures.ratios import draw_ratios, rank_by_ratios
+from hpo_vs_adapt.report.figures.scene import Drawing, add_names, make_figure, some
+from hpo_vs_adapt.report.figures.suite_figures import (
+    draw_plane,
+    draw_profiles,
+    draw_scores,
+)
+from hpo_vs_adapt.report.figures.svg import svg_text
+from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.analyses import Analyses
+from hpo_vs_adapt.tables.catalogue import Tables
+from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.wording import counted, probability, ratio
+
+__all__ = ["draw_suite"]
+
+_WIDE = 7.4  # inches
+
+
+def draw_suite(study: Study, tables: Tables, analyses: Analyses) -> Iterator[Drawing]:
+    """Draw ratios, profiles, scores and the plane of sensitivity of all workloads."""
+    looks = looks_of([arm.name for arm in study.arms])
+    ratios = tables.bills["ratio"].to_numpy(float)
+    if study.reference and len(study.workloads) > 1 and np.isfinite(ratios).any():
+        yield _ratios(tables.bills, looks, study.reference)
+    across = analyses.across_workloads
+    if len(study.workloads) > 1 and across["solved"].any():
+        yield _profiles(analyses, looks)
+        yield _scores(across, looks)
+    plane = analyses.sensitivity_plane
+    if np.isfinite(plane["phi"].to_numpy(float)).any():
+        yield _plane(plane, looks)
+
+
+def _ratios(bills: pd.DataFrame, looks: Mapping[str, Look], reference: str) -> Drawing:
+    arms = rank_by_ratios(bills)
+    workloads = bills["workload"].nunique()
+    figure = make_figure(1.5 + 0.2 * len(arms), width=_WIDE)
+    draw_ratios(bills, figure.subplots(), looks, reference)
+    said = (
+        f"{row.arm} {row.solved} ({ratio(row.mean_ratio)})" for row in rows_of(arms)
+    )
+    alone = bills["ratio"].isna() & np.isfinite(bills["bill"].to_numpy(float))
+    words = (
+        "Every contender on every workload",
+        f"An arm's bill in multiples of that of {reference}, tuning counted on both"
+        " sides: blue is cheaper, red is dearer. Bold: the 95 % interval of the ratio"
+        " leaves out 1. Never: no pass met the target."
+        + (f" Met: {reference} never did, so there is no ratio." * bool(alone.any()))
+        + " On top is who met the target on most workloads; among equals, who has the"
+        " lesser mean ratio: the geometric mean over the workloads where both met it."
+        " Means over different workloads don't compare.",
+        f"Of {counted(workloads, 'workload')}, the target was met on so many, with that"
+        f" mean ratio to {reference}: {some(said)}.",
+    )
+    return dataclasses.replace(_drawing(figure, "ratios", "bills", words), wide=True)
+
+
+def _profiles(analyses: Analyses, looks: Mapping[str, Look]) -> Drawing:
+    table = analyses.budget_profiles
+    named = name_arms(looks, analyses.across_workloads["arm"])
+    figure = make_figure(2.9)
+    axes = figure.subplots()
+    draw_profiles(table, axes, named)
+    add_names(figure, named, table)
+    last = table.groupby("arm")["share"].last()
+    last = last.sort_values(ascending=False, kind="stable")
+    said = (f"{arm} {probability(share)}" for arm, share in last.items())
+    words = (
+        "How many workloads are solved for so much",
+        "A workload is solved for so much if the arm's bill there, tuning counted, is"
+        " at most that many ordinary trainings. A line does not depend on who else"
+        " competes."
+        + say_others(named, table["arm"], "the best scores, as colours go"),
+        f"Share of workloads solved for {table['alpha'].max():g} trainings or less:"
+        f" {some(said)}.",
+    )
+    return _drawing(figure, "profiles", "budget_profiles", words)
+
+
+def _scores(table: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing:
+    figure = make_figure(bills_height(len(table)))
+    draw_scores(table, figure.subplots(), looks)
+    said = (
+        f"{arm} {probability(score)}"
+        for arm, score in zip(table["arm"], table["score"], strict=True)
+    )
+    words = (
+        "How close arms come to the cheapest, over workloads",
+        "1: the least bill on every workload; 0: nowhere within a factor of four of it,"
+        " or never met the target. Bar: least and greatest score if one of the other"
+        " arms had not competed. It describes these workloads, and ranks no arm on"
+        " others.",
+        f"Scores: {some(said)}.",
+    )
+    return _drawing(figure, "scores", "across_workloads", words)
+
+
+def _plane(table: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing:
+    figure = make_figure(3.2)
+    draw_plane(table, figure.subplots(), looks)
+    known = table.dropna(subset=["phi"]).sort_values("phi", kind="stable")
+    said = (
+        f"{arm} {phi:.2g}" for arm, phi in zip(known["arm"], known["phi"], strict=True)
+    )
+    words = (
+        "How good when tuned, and how much that takes",
+        "Up: the mean score, 0 bad and 1 good, of each workload's best settings of the"
+        " sweep. To the right: what is lost of it with the one setting that is best for"
+        " all workloads together. Upper left is good without care.",
+        f"Score lost without tuning per workload: {some(said)}.",
+    )
+    return _drawing(figure, "plane", "sensitivity_plane", words)
+
+
+def _drawing(
+    figure: Figure, name: str, table: str, words: tuple[str, str, str]
+) -> Drawing:
+    title, caption, finding = words
+    return Drawing(
+        name=name,
+        workload="",
+        table=table,
+        title=title,
+        caption=caption,
+        finding=finding,
+        svg=svg_text(figure, name),
+        topic="suite",
+    )

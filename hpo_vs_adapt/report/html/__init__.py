@@ -1,0 +1,1 @@
+"""The page: sections, tables and controls as HTML."""

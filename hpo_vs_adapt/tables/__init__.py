@@ -1,0 +1,1 @@
+"""From records to tidy tables: trials, bills, and all that is made of them."""

@@ -1,0 +1,168 @@
+"""From the records of a study's streams to its results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hpo_vs_adapt.metrics import target_crossing
+from hpo_vs_adapt.plan.prepared import PreparedWorkload
+from hpo_vs_adapt.plan.tracks import Request, Track
+from hpo_vs_adapt.records.ledger import Purpose, Spending
+from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord
+from hpo_vs_adapt.results import (
+    PROGRESS_COLUMNS,
+    SPENDING_COLUMNS,
+    TRIAL_COLUMNS,
+    Results,
+)
+from hpo_vs_adapt.study import Study
+
+__all__ = ["make_results"]
+
+_IN_A_ROW = 2  # evaluations that make a crossing sustained
+
+
+def make_results(
+    study: Study,
+    tracks: Iterable[Track],
+    answered: Iterable[tuple[Request, TrialRecord]],
+    provenance: Mapping[str, str],
+) -> Results:
+    """Return the tables of the trials that have ended.
+
+    Args:
+        study: What was compared.
+        tracks: Its streams.
+        answered: What they asked for and were told.
+        provenance: Versions, revision and hardware.
+    """
+    order = {id(track): place for place, track in enumerate(_in_order(study, tracks))}
+    pairs = sorted(
+        answered, key=lambda pair: (order[id(pair[0].track)], pair[0].proposal.number)
+    )
+    rows = [_row(request, record) for request, record in pairs]
+    curves: dict[str, pd.DataFrame] = {}
+    spending = {
+        request.key: _spending(request.key, record) for request, record in pairs
+    }
+    for request, record in pairs:  # the longest, where one request cut it short
+        known = curves.get(request.key)
+        if known is None or len(known) < len(record.curve):
+            curves[request.key] = record.curve.assign(key=request.key)
+    empty = pd.DataFrame(columns=["key", *CURVE_COLUMNS])
+    table = pd.concat(list(curves.values())) if curves else empty
+    return Results(
+        study,
+        pd.DataFrame(rows, columns=list(TRIAL_COLUMNS)),
+        table.reset_index(drop=True),
+        pd.DataFrame(
+            [row for rows in spending.values() for row in rows],
+            columns=list(SPENDING_COLUMNS),
+        ),
+        _progress(study, tracks),
+        dict(provenance),
+    )
+
+
+def _in_order(study: Study, tracks: Iterable[Track]) -> list[Track]:
+    """Return the streams by workload, arm, role and seed, however they came up."""
+    workloads = [entry.name for entry in study.workloads]
+    arms = [arm.name for arm in study.arms]
+    roles = ["policy", "retrain", "sweep"]
+    return sorted(
+        tracks,
+        key=lambda t: (
+            workloads.index(t.prepared.entry.name),
+            arms.index(t.arm.name),
+            roles.index(t.role),
+            t.place,
+        ),
+    )
+
+
+def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
+    track, spec, curve = request.track, request.spec, record.curve
+    prepared: PreparedWorkload = track.prepared
+    metric = prepared.workload.metric
+    values = curve["validation_metric"]
+    crossing = target_crossing(
+        curve["cost"], values, prepared.entry.target, metric.mode, _IN_A_ROW
+    )
+    best = None  # a trial that crashed before its first evaluation has none
+    if values.notna().any():
+        better = np.nanargmax if metric.mode == "max" else np.nanargmin
+        best = int(better(values))
+    charged = record.ledger.charged()
+    # Work that was lost with a worker came before the crossing that was kept.
+    wasted = record.ledger.spent.get(Purpose.LOST, Spending())
+    share = record.ledger.forward_share
+    lost = wasted.sample_gradients + share * wasted.forward_samples
+    return {
+        "workload": prepared.entry.name,
+        "arm": track.arm.name,
+        "kind": track.arm.kind,
+        "by": track.arm.by,
+        "role": track.role,
+        "stream": track.seed,
+        "number": request.proposal.number,
+        "key": request.key,
+        "rule": spec.rule,
+        "settings": dict(spec.settings),
+        "batch_size": spec.batch_size,
+        "seed": spec.seed,
+        "end": str(record.end),
+        "failed": record.end in (EndReason.DIVERGED, EndReason.CRASHED),
+        "hit": math.isfinite(crossing.first),
+        "cost": record.ledger.cost,
+        "cost_to_target": crossing.first + lost,
+        "sustained_cost": crossing.sustained + lost,
+        "cost_before_target": crossing.after + lost,
+        "lost": lost,
+        "best_metric": math.nan if best is None else values.iloc[best],
+        "final_metric": values.iloc[-1] if len(values) else math.nan,
+        "test_metric": math.nan if best is None else curve["test_metric"].iloc[best],
+        "sample_gradients": charged.sample_gradients,
+        "forward_samples": charged.forward_samples,
+        "steps": charged.steps,
+        "flops": charged.flops,
+        "seconds": charged.seconds,
+        "amortised": record.lanes > 1,
+        "error": record.error,
+    }
+
+
+def _spending(key: str, record: TrialRecord) -> list[tuple[object, ...]]:
+    ledger = record.ledger
+    return [
+        (
+            key,
+            purpose.value,
+            amount.sample_gradients,
+            amount.forward_samples,
+            amount.sample_gradients + ledger.forward_share * amount.forward_samples,
+            amount.flops,
+            amount.seconds,
+        )
+        for purpose, amount in ledger.spent.items()
+    ]
+
+
+def _progress(study: Study, tracks: Iterable[Track]) -> pd.DataFrame:
+    planned: dict[tuple[str, str, str], list[int]] = {}
+    for track in _in_order(study, tracks):
+        place = (track.prepared.entry.name, track.arm.name)
+        row = planned.setdefault((*place, track.role), [0, 0])
+        row[1] += track.done
+        if track.role != "retrain":
+            row[0] += track.stream.planned
+        # Planned even while the winner is not known.
+        again = track.planned_with_retrains - track.stream.planned
+        if again > 0:
+            planned.setdefault((*place, "retrain"), [0, 0])[0] += again
+    rows = [(*place, *counts) for place, counts in planned.items()]
+    return pd.DataFrame(rows, columns=list(PROGRESS_COLUMNS))
