@@ -17,8 +17,7 @@ import typer
 from rich.text import Text
 
 from hpo_vs_adapt.cli.messages import CRASHED, INTERRUPTED, complain, reporting, say
-from hpo_vs_adapt.cli.options import Log, logging_trials
-from hpo_vs_adapt.cli.watch_option import Watch, WatchCommand
+from hpo_vs_adapt.cli.options import Log, Watch, WatchCommand, logging_trials
 from hpo_vs_adapt.observers.terminal.displays import make_console, make_progress
 from hpo_vs_adapt.study import Study
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hpo_vs_adapt.observers.terminal.displays import duration
+from hpo_vs_adapt.observers.terminal.totals import duration
 from hpo_vs_adapt.wording import amount, interval, metric_value, probability
 
 if TYPE_CHECKING:

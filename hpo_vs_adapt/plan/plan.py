@@ -54,7 +54,6 @@ class Plan:
         self._lineup = Lineup(study, self.prepared, self.rules, studies)
         self.tracks: list[Track] = self._lineup.first()
         self.answered: list[tuple[Request, TrialRecord]] = []
-        self.found = 0
         self._known: dict[str, TrialRecord] = {}
         self._waiting: dict[str, list[Request]] = {}
         self._training: dict[str, list[Request]] = {}

@@ -17,10 +17,9 @@ from optuna.trial import TrialState
 from typing_extensions import override
 
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
+from hpo_vs_adapt.plan.distributions import choice_label, distribution_of
 from hpo_vs_adapt.plugins.samplers import (
     check_sampler,
-    choice_label,
-    distribution_of,
     find_sampler,
     make_sampler,
     sampler_settings,

@@ -73,7 +73,6 @@ class Track:
         self.retrained = False
         self.done = 0
         self.hits = 0
-        self.best: float | None = None
         self.place = tuple(place)
         self._mirror = mirror
         self._asked = 0
@@ -172,8 +171,6 @@ class Track:
         hit = metric.meets(best, self.prepared.entry.target)
         self.done += 1
         self.hits += hit
-        if self.best is None or metric.meets(best, self.best):
-            self.best = None if math.isnan(best) else float(best)
         if self._mirror is None:
             return
         self._mirror.finish(

@@ -77,7 +77,6 @@ class PackWorker:
         self._pack: Pack | None = None
         self._attempt = uuid.uuid4().hex
         self._resumed: dict[str, Spending] = {}
-        self._saved: Path | None = None
 
     def work(self, seconds: float) -> PackReport:
         """Train for about so long, at least to the next evaluation, and report.

@@ -8,13 +8,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from hpo_vs_adapt.plan.distributions import distribution_of
 from hpo_vs_adapt.plan.streams import OptunaStream, Outcome
-from hpo_vs_adapt.plugins.samplers import (
-    SAMPLERS,
-    check_sampler,
-    distribution_of,
-    sampler_settings,
-)
+from hpo_vs_adapt.plugins.samplers import SAMPLERS, check_sampler, sampler_settings
 from hpo_vs_adapt.study import Space
 
 MIXED = {

@@ -18,12 +18,12 @@ from hpo_vs_adapt.observers.dashboard.attributes import (
     annotated,
     set_study_attributes,
 )
+from hpo_vs_adapt.observers.dashboard.notes import Answer, study_note, trial_note
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.plan.tracks import Track
 from hpo_vs_adapt.tables.collect import make_results
 
 if TYPE_CHECKING:
-    from hpo_vs_adapt.observers.dashboard.notes import Answer
     from hpo_vs_adapt.plan.plan import Plan
 
 __all__ = ["Annotations"]
@@ -131,9 +131,6 @@ class Annotations:
         bill: Mapping[str, Any] | None,
         streams: Mapping[int, Sequence[Answer]],
     ) -> None:
-        # It needs the report's wording, and the report takes a second to import.
-        from hpo_vs_adapt.observers.dashboard.notes import study_note
-
         study, answers = self._plan.study, self._answers[old.track]
         system = {_MADE_FROM: old.made_from, **report_artifact(study.name)}
         system |= annotated(
@@ -148,8 +145,6 @@ class Annotations:
 
     def _trial_notes(self, study_id: int, answers: Sequence[Answer]) -> dict[int, str]:
         """Return notes by the id that the storage gave a trial, if it has it yet."""
-        from hpo_vs_adapt.observers.dashboard.notes import trial_note
-
         notes = {}
         for request, record in answers:
             note = trial_note(request, record)

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo_vs_adapt.observers.dashboard.attributes import trial_marks
 from hpo_vs_adapt.observers.dashboard.storage import add_trials, create_study, set_aside
-from hpo_vs_adapt.plugins.samplers import choice_label, distribution_of
+from hpo_vs_adapt.plan.distributions import choice_label, distribution_of
 from hpo_vs_adapt.records.trials import Value
 
 __all__ = ["Attributes", "Params", "StreamChanged", "StudyMirror", "plain"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
-from hpo_vs_adapt.observers.dashboard.database import open_database
 
 __all__ = [
     "StorageProblem",
@@ -30,6 +30,9 @@ __all__ = [
     "set_aside",
     "storage_exists",
 ]
+
+
+_PAUSES = (0.1, 0.3, 1.0)  # seconds; making the tables takes a tenth of one
 
 
 class StorageProblem(ValueError):
@@ -54,7 +57,7 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
         parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed)
-        return open_database(url)
+        return _open_database(url)
     except (
         ImportError,
         OSError,
@@ -250,12 +253,40 @@ def _attribute_rows(attributes: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _open_database(
+    url: str, engine_kwargs: Mapping[str, Any] | None = None
+) -> RDBStorage:
+    """Return the storage of a database, its tables made if they are missing.
+
+    Optuna looks for tables before it makes them: of a run and a dashboard that open a
+    new database at the same moment, one finds them made under its hands. It then tries
+    again, and finds them there.
+
+    Args:
+        url: Of SQLAlchemy.
+        engine_kwargs: Arguments of SQLAlchemy's engine.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If it does not open.
+    """
+    given = dict(engine_kwargs or {})
+    for pause in _PAUSES:
+        try:
+            return RDBStorage(url, engine_kwargs=given)
+        except sqlalchemy.exc.DBAPIError as error:
+            made = isinstance(error, sqlalchemy.exc.IntegrityError)
+            if not made and "already exists" not in str(error):
+                raise
+            time.sleep(pause)
+    return RDBStorage(url, engine_kwargs=given)
+
+
 def _open_sqlite(url: sqlalchemy.URL) -> RDBStorage:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # A dashboard that reads must not fail the run: wait for it.
     engine = {"connect_args": {"timeout": 60}}
-    storage = open_database(url.render_as_string(False), engine)
+    storage = _open_database(url.render_as_string(False), engine)
     sqlalchemy.event.listen(storage.engine, "connect", _do_not_wait_for_the_disk)
     storage.engine.dispose()  # the connection it already has
     return storage

@@ -21,7 +21,7 @@ from hpo_vs_adapt.observers.dashboard.storage import (
     open_storage,
     storage_exists,
 )
-from hpo_vs_adapt.plugins.samplers import Domain, distribution_of
+from hpo_vs_adapt.plan.distributions import Domain, distribution_of
 
 __all__ = [
     "OptunaStudies",

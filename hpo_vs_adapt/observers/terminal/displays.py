@@ -10,18 +10,16 @@ from rich.live import Live
 from typing_extensions import override
 
 from hpo_vs_adapt.observers.terminal.progress import Progress, Snapshot
+from hpo_vs_adapt.observers.terminal.race_view import race_view
+from hpo_vs_adapt.observers.terminal.totals import metric_text, pace, totals
+from hpo_vs_adapt.wording import counted
 
 __all__ = [
     "Display",
     "LiveProgress",
     "PlainProgress",
-    "duration",
     "make_console",
     "make_progress",
-    "metric_text",
-    "pace",
-    "roughly",
-    "totals",
 ]
 
 LEAST_SECONDS = 2.0
@@ -70,10 +68,6 @@ class LiveProgress(Display):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        # The report's wording brings its libraries along, which take seconds.
-        from hpo_vs_adapt.observers.terminal.race_view import race_view
-
-        self._view = race_view
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
     @override
@@ -83,7 +77,7 @@ class LiveProgress(Display):
             self._live.start()
         width, height = self._console.size
         # The last line is the cursor's.
-        self._live.update(self._view(snapshot, width, height - 1), refresh=True)
+        self._live.update(race_view(snapshot, width, height - 1), refresh=True)
 
     @override
     def close(self) -> None:
@@ -91,7 +85,7 @@ class LiveProgress(Display):
             return
         if self._last is not None:  # all arms: nothing is redrawn after this
             self._live.vertical_overflow = "visible"
-            view = self._view(self._last, self._console.width)
+            view = race_view(self._last, self._console.width)
             self._live.update(view, refresh=True)
         self._live.stop()
 
@@ -126,7 +120,7 @@ class PlainProgress(Display):
         for arm in self._last.arms:
             self._print(
                 f"  {arm.workload} {arm.arm}: {arm.done} of {arm.planned} trials, "
-                f"{_count(arm.hits, 'hit')}, best {metric_text(arm.best)}"
+                f"{counted(arm.hits, 'hit')}, best {metric_text(arm.best)}"
             )
         self._last = None
 
@@ -160,63 +154,5 @@ def make_progress(console: Console) -> Display:
     return PlainProgress(console)
 
 
-def duration(seconds: float) -> str:
-    """Return a time span as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _line(snapshot: Snapshot) -> str:
     return ", ".join([*totals(snapshot), *pace(snapshot)])
-
-
-def totals(snapshot: Snapshot) -> list[str]:
-    """Return how many trials have ended, and how."""
-    parts = [f"{snapshot.done} of {snapshot.planned} trials"]
-    if snapshot.found:
-        parts[0] += f" ({snapshot.found} found on disk)"
-    parts.append(_count(snapshot.hits, "hit"))
-    parts += [f"{snapshot.diverged} diverged"] * (snapshot.diverged > 0)
-    parts += [f"{snapshot.crashed} crashed"] * (snapshot.crashed > 0)
-    return parts
-
-
-def pace(snapshot: Snapshot) -> list[str]:
-    """Return what is training, since when, and how long it may still take."""
-    parts = []
-    if snapshot.packs:
-        lanes, packs = _count(snapshot.lanes, "lane"), _count(snapshot.packs, "pack")
-        parts.append(f"training {lanes} in {packs}")
-    parts.append(f"{duration(snapshot.elapsed)} elapsed")
-    if snapshot.done < snapshot.planned:
-        parts.append(_left(snapshot))
-    return parts
-
-
-def metric_text(value: float | None) -> str:
-    """Return a metric with four digits."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def roughly(seconds: float) -> str:
-    """Return a time span as people estimate it: 40 s, 3 min, 2 h 10 min."""
-    if seconds < 90:
-        return f"{max(1, round(seconds / 10)) * 10} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    hours, tens = divmod(round(seconds / 600), 6)
-    return f"{hours} h {tens * 10} min" if tens and hours < 10 else f"{hours} h"
-
-
-def _left(snapshot: Snapshot) -> str:
-    if snapshot.remaining is None:
-        return "time left unknown"
-    if snapshot.unmeasured:
-        names = ", ".join(snapshot.unmeasured)
-        return f"more than {roughly(snapshot.remaining)} left ({names} unknown)"
-    return f"about {roughly(snapshot.remaining)} left"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

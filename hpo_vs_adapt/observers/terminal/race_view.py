@@ -9,7 +9,6 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group
 from rich.text import Text
 
-from hpo_vs_adapt.observers.terminal.displays import metric_text, pace, totals
 from hpo_vs_adapt.observers.terminal.progress import (
     ArmProgress,
     Snapshot,
@@ -17,6 +16,7 @@ from hpo_vs_adapt.observers.terminal.progress import (
 )
 from hpo_vs_adapt.observers.terminal.race_layout import Section, fit_race
 from hpo_vs_adapt.observers.terminal.sparkline import MET, Scale, fit_scale, sparkline
+from hpo_vs_adapt.observers.terminal.totals import metric_text, pace, totals
 from hpo_vs_adapt.wording import amount
 
 __all__ = ["race_view"]

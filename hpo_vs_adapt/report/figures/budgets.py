@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from hpo_vs_adapt.report.figures.bill_figures import draw_band
-from hpo_vs_adapt.report.figures.budget_figures import draw_best_probability
+import pandas as pd
+from matplotlib.axes import Axes
+
+from hpo_vs_adapt.report.figures.bills import draw_band
+from hpo_vs_adapt.report.figures.looks import MUTED, PAPER, Look
 from hpo_vs_adapt.report.figures.naming import say_others
-from hpo_vs_adapt.report.figures.scales import add_legend
+from hpo_vs_adapt.report.figures.scales import add_legend, say_nothing_yet, tick_costs
 from hpo_vs_adapt.report.figures.scene import (
     Drawing,
     Scene,
@@ -19,6 +23,43 @@ from hpo_vs_adapt.report.figures.style import draw_target
 from hpo_vs_adapt.wording import amount, metric_value, probability
 
 __all__ = ["draw_budgets"]
+
+
+def draw_best_probability(
+    table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]
+) -> None:
+    """Draw as stacked areas who has the best value for so much spending.
+
+    The arms without a look are one area, on top; above it stays blank what goes to
+    nobody, as no arm has an evaluation yet.
+
+    Args:
+        table: Rows of one workload, see `metrics.best_probability`.
+        axes: To draw on.
+        looks: Of the arms that are shown by name, the first at the bottom.
+    """
+    if table.empty:
+        say_nothing_yet(axes)
+        return
+    wide = table.pivot(index="cost", columns="arm", values="probability")
+    shown = [arm for arm in looks if arm in wide]
+    rest = wide.drop(columns=shown).sum(axis=1)
+    areas = axes.stackplot(
+        wide.index.to_numpy(float),
+        *(wide[arm].to_numpy(float) for arm in shown),
+        rest.to_numpy(float),
+        colors=[*(looks[arm].colour for arm in shown), MUTED],
+    )
+    for arm, area in zip(shown, areas, strict=False):
+        edge: dict[str, Any] = {"edgecolor": PAPER, "linewidth": 0.8}
+        area.set(hatch=looks[arm].hatch, alpha=0.85, **edge)
+    areas[-1].set(alpha=0.3)
+    axes.set_xscale("log")
+    axes.set_xlim(wide.index.min(), wide.index.max())
+    tick_costs(axes)
+    axes.set_ylim(0, 1)
+    axes.grid(visible=False)
+
 
 _NOTABLE = 0.05  # probability, of arms that have an area of their own
 

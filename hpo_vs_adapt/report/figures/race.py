@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from hpo_vs_adapt.report.figures.bill_figures import draw_band, draw_chances
+from hpo_vs_adapt.report.figures.bills import draw_band, draw_chances
 from hpo_vs_adapt.report.figures.scene import (
     Drawing,
     Scene,

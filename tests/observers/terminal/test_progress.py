@@ -6,15 +6,14 @@ from rich.console import Console
 from hpo_vs_adapt.observers.terminal.displays import (
     LiveProgress,
     PlainProgress,
-    duration,
     make_progress,
-    roughly,
 )
 from hpo_vs_adapt.observers.terminal.progress import (
     ArmProgress,
     Snapshot,
     WorkloadProgress,
 )
+from hpo_vs_adapt.observers.terminal.totals import duration, roughly
 
 ARMS = (
     ArmProgress("digits_mlp", "sgd-grid", 6, 20, 2, 0.95125),

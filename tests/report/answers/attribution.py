@@ -5,7 +5,8 @@ import re
 
 import pandas as pd
 
-from hpo_vs_adapt.report import wording, write_report
+from hpo_vs_adapt import wording
+from hpo_vs_adapt.report import write_report
 from tests.report.answers.claims import agrees, claims, masked, pattern, visible_blocks
 from tests.report.answers.recounted import Recount
 from tests.report.answers.recounted_answers import across, headline, pair, stretch
