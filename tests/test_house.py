@@ -1,6 +1,6 @@
 """The house: which rooms the package has, and who may import whom.
 
-Read from the source, so that imports under ``TYPE_CHECKING`` and inside functions count.
+Read from the source: imports under ``TYPE_CHECKING`` and inside functions count too.
 """
 
 import ast
@@ -70,7 +70,7 @@ def graph() -> dict[str, set[str]]:
 
 
 def room_of(name: str) -> str:
-    return (name.split(".") + ["__init__"])[1]
+    return [*name.split("."), "__init__"][1]
 
 
 def rings(arrows: Mapping[str, set[str]]) -> list[list[str]]:
