@@ -88,6 +88,7 @@ def run_study(
         ResourceProblem: If the machines have less than one pack is promised.
         AddressProblem: If there is no Ray cluster at `address`.
         WorkerProblem: If no worker can be started.
+        ModelProblem: If a workload's model has frozen parameters.
     """
     store = RecordStore(study.storage.records)
     with OptunaStudies(study.storage.optuna) as studies:

@@ -16,6 +16,7 @@ from hpo_vs_adapt.records.ledger import FlopCount
 from hpo_vs_adapt.records.trials import Settings, TrialSpec
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.workloads.base import Arrays, Dataset, Workload
+from hpo_vs_adapt.workloads.checks import check_model
 
 __all__ = ["PreparedWorkload"]
 
@@ -46,8 +47,11 @@ class PreparedWorkload:
     @cached_property
     def apart_by_seed(self) -> bool:
         """Whether lanes of one pack must share the training seed."""
-        return self.workload.splits_by_seed(self.entry.split) or (
-            self.workload.random_training or self._has_dropout()
+        dropout = draws_random_numbers(check_model(self.workload))
+        return (
+            self.workload.splits_by_seed(self.entry.split)
+            or self.workload.random_training
+            or dropout
         )
 
     def dataset(self, seed: int) -> Dataset:
@@ -112,7 +116,3 @@ class PreparedWorkload:
         if self.entry.evaluate_epochs is not None:
             return max(1, round(self.entry.evaluate_epochs * epoch))
         return max(1, round(self.entry.epochs * epoch) // _LEAST_EVALUATIONS)
-
-    def _has_dropout(self) -> bool:
-        with torch.random.fork_rng(devices=[]):
-            return draws_random_numbers(self.workload.model())

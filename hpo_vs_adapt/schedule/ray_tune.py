@@ -30,6 +30,7 @@ from hpo_vs_adapt.schedule.board import Board, ScheduleSummary, Slots
 from hpo_vs_adapt.schedule.worker import PackWorker, measure_job
 from hpo_vs_adapt.study import Resources
 from hpo_vs_adapt.workloads.base import Arrays
+from hpo_vs_adapt.workloads.checks import check_model
 
 __all__ = ["run_packs"]
 
@@ -193,7 +194,10 @@ def run_packs(
         ResourceProblem: If the cluster cannot place one pack.
         AddressProblem: If there is no cluster at `address`.
         WorkerProblem: If no worker can be started on its machines.
+        ModelProblem: If a workload's model has frozen parameters.
     """
+    for prepared in plan.prepared.values():
+        check_model(prepared.workload)  # before Ray takes its seconds
     with _ray_session(plan, address, verbose), _scratch() as scratch:
         slots = _slots(resources)
         arrays = {name: subject.arrays for name, subject in plan.prepared.items()}

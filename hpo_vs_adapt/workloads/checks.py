@@ -5,9 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 
+import torch
+from torch import nn
+
 from hpo_vs_adapt.workloads.base import Metric, Workload
 
-__all__ = ["check_workload"]
+__all__ = ["ModelProblem", "check_model", "check_workload"]
+
+_NAMED = 3  # parameters that a sentence names; the others are counted
+
+
+class ModelProblem(ValueError):
+    """A model that cannot be trained as its workload means it."""
 
 
 def check_workload(cls: object) -> type[Workload]:
@@ -36,6 +45,32 @@ def check_workload(cls: object) -> type[Workload]:
     _check_metric(cls)
     _check_numbers(cls)
     return cls
+
+
+def check_model(workload: Workload) -> nn.Module:
+    """Return a new model of a workload if all its parameters are to be trained.
+
+    Rules see one vector of all parameters. Buffers are not among them.
+
+    Args:
+        workload: Builds the model; torch's generator is left as it was.
+
+    Raises:
+        ModelProblem: If parameters are frozen: the sentence names them.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = workload.model()
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    if frozen:
+        names = ", ".join(f"`{name}`" for name in frozen[:_NAMED])
+        more = f" and {len(frozen) - _NAMED} more" if len(frozen) > _NAMED else ""
+        raise ModelProblem(
+            f"The model of {type(workload).__name__} must not have frozen parameters: "
+            "a study trains and charges all of them; got `requires_grad=False` for "
+            f"{names}{more}. Keep what is not trained in buffers (`register_buffer`), "
+            "or compute what it gives once, in `load`."
+        )
+    return model
 
 
 def _check_metric(cls: type[Workload]) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from hpo_vs_adapt.workloads.base import Dataset, Workload
-from hpo_vs_adapt.workloads.checks import check_workload
+from hpo_vs_adapt.workloads.checks import check_model, check_workload
 
 __all__ = ["WORKLOAD_CHECKS", "WorkloadCheck"]
 
@@ -32,6 +32,11 @@ LANES = 3
 def check_the_class_is_complete(workload: Workload, dataset: Dataset) -> None:
     """The class attributes are what a study needs."""
     check_workload(type(workload))
+
+
+def check_every_parameter_is_trained(workload: Workload, dataset: Dataset) -> None:
+    """The model has no frozen parameters."""
+    check_model(workload)
 
 
 def check_the_splits_are_disjoint(workload: Workload, dataset: Dataset) -> None:
@@ -153,6 +158,7 @@ def check_lanes_agree_with_single_models(workload: Workload, dataset: Dataset) -
 
 WORKLOAD_CHECKS: tuple[WorkloadCheck, ...] = (
     check_the_class_is_complete,
+    check_every_parameter_is_trained,
     check_the_splits_are_disjoint,
     check_a_step_fits_into_an_epoch,
     check_the_samples_are_clean,

@@ -2,12 +2,16 @@
 
 import pytest
 
+from hpo_vs_adapt import run_study
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.ledger import Purpose, Spending
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.records.trials import EndReason
+from hpo_vs_adapt.run import plan_study
 from hpo_vs_adapt.schedule.worker import PackWorker, crash_record
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.workloads.checks import ModelProblem
+from tests.running import make_study, records_of, write
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1]
 
@@ -163,3 +167,28 @@ def test_a_sweep_asks_on_its_workloads_only(plan):
         track.prepared.entry.name for track in made.tracks if track.role == "sweep"
     }
     assert swept == {"wine_logreg"}
+
+
+FROZEN = """\
+from torch import nn
+
+from hpo_vs_adapt.workloads.tabular import IrisLogreg
+
+
+class Frozen(IrisLogreg):
+    flops = (24.0, 72.0)
+
+    def model(self):
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+        model[0].requires_grad_(False)
+        return model
+"""
+
+
+@pytest.mark.parametrize("command", [run_study, plan_study])
+def test_frozen_parameters_are_refused_before_anything_is_trained(tmp_path, command):
+    own = write(tmp_path, "own.py", FROZEN)
+    study = make_study(tmp_path, [single()], ["iris_logreg", f"{own}:Frozen"])
+    with pytest.raises(ModelProblem, match=r"^The model of Frozen .* `0\.weight`, `0"):
+        command(study)
+    assert records_of(study) == []

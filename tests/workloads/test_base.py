@@ -13,6 +13,7 @@ from hpo_vs_adapt.workloads import (
     check_workload,
     standardise,
 )
+from hpo_vs_adapt.workloads.checks import ModelProblem, check_model
 
 
 class Points(Workload):
@@ -221,3 +222,38 @@ def test_a_loss_as_metric_has_no_upper_bound():
     assert check_workload(variant(metric=loss, target=40.0)).target == 40
     with pytest.raises(ValueError, match="range of loss, 0 to inf; got -1"):
         check_workload(variant(metric=loss, target=-1))
+
+
+class Normed(Points):
+    """Layers on their own, in a block, and buffers; `frozen` says what is frozen."""
+
+    frozen = ()
+
+    @override
+    def model(self):
+        block = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+        model = nn.Sequential(nn.Linear(3, 4), block, nn.Linear(4, 2))
+        for name in self.frozen:
+            model.get_submodule(name).requires_grad_(False)
+        return model
+
+
+@pytest.mark.parametrize(
+    ("frozen", "named"),
+    [
+        (("1.1",), "for `1.1.weight`, `1.1.bias`. Keep"),
+        (("0", "2"), "for `0.weight`, `0.bias`, `2.weight` and 1 more. Keep"),
+        (("1",), "for `1.0.weight`, `1.0.bias`, `1.1.weight` and 1 more. Keep"),
+    ],
+)
+def test_a_model_with_frozen_parameters_is_refused_by_their_names(frozen, named):
+    with pytest.raises(ModelProblem, match=r"^The model of Normed must not") as caught:
+        check_model(type("Normed", (Normed,), {"frozen": frozen})())
+    assert named in str(caught.value)
+
+
+def test_a_model_with_buffers_is_taken_and_no_random_number_is_used_up():
+    before = torch.get_rng_state()
+    model = check_model(Normed())
+    assert dict(model.named_buffers())
+    assert torch.equal(torch.get_rng_state(), before)

@@ -7,10 +7,12 @@ from torch import nn
 from typing_extensions import override
 
 from hpo_vs_adapt.workloads import WORKLOADS, Arrays, Dataset, Workload
+from hpo_vs_adapt.workloads.checks import ModelProblem
 from hpo_vs_adapt.workloads.testing import (
     WORKLOAD_CHECKS,
     check_a_step_fits_into_an_epoch,
     check_equal_seeds_give_equal_weights,
+    check_every_parameter_is_trained,
     check_lanes_agree_with_single_models,
     check_randomness_is_declared,
     check_the_data_stay_the_same,
@@ -169,6 +171,21 @@ def test_the_contract_finds_what_is_wrong(workload, check):
 def test_the_contract_finds_a_model_that_cannot_be_vectorised():
     with pytest.raises(RuntimeError, match="item"):
         check_lanes_agree_with_single_models(Unvectorised(), Circle().dataset())
+
+
+class Frozen(Circle):
+    """A first layer that is not to be trained."""
+
+    @override
+    def model(self):
+        model = super().model()
+        model[0].requires_grad_(False)
+        return model
+
+
+def test_the_contract_finds_frozen_parameters():
+    with pytest.raises(ModelProblem, match=r"`0\.weight`, `0\.bias`"):
+        check_every_parameter_is_trained(Frozen(), Circle().dataset())
 
 
 def test_the_contract_finds_a_sample_in_two_splits():
