@@ -208,7 +208,8 @@ def test_every_file_that_the_readme_links_to_is_there():
 
 
 def test_the_verdict_in_the_readme_is_that_of_the_committed_report():
-    summary = json.loads((ROOT / "reports/quickstart/summary.json").read_text())
+    report = ROOT / "reports/examples/quickstart"
+    summary = json.loads((report / "summary.json").read_text())
     text = normalised(README)
     for verdict in summary["verdict"]:
         assert normalised(verdict["sentence"]) in text

@@ -13,7 +13,8 @@ from hpo_vs_adapt.report.compare import Comparison, compare_reports, read_report
 from tests.report import builder
 
 ROOT = Path(__file__).parents[3]
-QUICKSTART = ROOT / "reports" / "quickstart"
+EXAMPLES = ROOT / "reports" / "examples"
+QUICKSTART = EXAMPLES / "quickstart"
 
 
 def written(tmp_path: Path, name: str, **parts: Any) -> Path:

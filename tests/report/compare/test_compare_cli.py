@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.report.compare import CHANGE_COLUMNS
-from tests.report.compare.examples import QUICKSTART, ROOT
+from tests.report.compare.examples import EXAMPLES, QUICKSTART, ROOT
 from tests.running import start
 
 STUDY = """\
@@ -106,7 +106,7 @@ def test_another_target_stands_above_the_numbers(tmp_path):
 
 
 def test_reports_that_share_nothing_are_said_to():
-    result = call(QUICKSTART, ROOT / "reports" / "clara_synthetic")
+    result = call(QUICKSTART, EXAMPLES / "clara_synthetic")
     assert result.exit_code == 0, result.output
     assert "A and B share no arm that has trials." in result.output
 

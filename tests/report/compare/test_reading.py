@@ -15,8 +15,8 @@ from hpo_vs_adapt.report.compare import (
 )
 from tests.report import builder
 from tests.report.compare.examples import (
+    EXAMPLES,
     QUICKSTART,
-    ROOT,
     change_summary,
     change_table,
     compared,
@@ -26,7 +26,7 @@ from tests.report.compare.examples import (
 
 @pytest.mark.parametrize("name", ["quickstart", "clara_synthetic", "gap_momentum"])
 def test_the_numbers_are_those_that_the_report_itself_states(name):
-    folder = ROOT / "reports" / name
+    folder = EXAMPLES / name
     summary = json.loads((folder / "summary.json").read_text())
     stated = {(arm["workload"], arm["arm"]): arm for arm in summary["arms"]}
     table = compared(folder, folder).changes
