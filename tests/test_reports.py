@@ -98,6 +98,11 @@ def _evidence(name):
     return pd.DataFrame(SUMMARY[name])
 
 
+def test_the_examples_stay_small():
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 12 * 2**20
+
+
 def test_the_readme_says_how_large_the_evidence_is():
     progress = pd.read_csv(EVIDENCE / "tables" / "progress.csv")
     study = Study.from_yaml(EVIDENCE / "study.yaml")

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hpo_vs_adapt.report.figures import Drawing, make_drawings
 from hpo_vs_adapt.report.html.page import render_page
@@ -48,13 +49,25 @@ def write_report(
     for name, text in _parts([tables, analyses], drawings):
         _write(directory / name, text)
     _write(directory / "study.yaml", results.study.text)
-    _write(
-        directory / "summary.json",
-        json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-    )
+    _write(directory / "summary.json", _in_lines(summary))
     page = directory / "index.html"
     _write(page, render_page(results, tables, analyses, verdicts, drawings))
     return page
+
+
+def _in_lines(summary: dict[str, Any]) -> str:
+    """Return it as JSON with a line for each part, and for each row of a table."""
+    parts = []
+    for name, part in summary.items():
+        rows = part if isinstance(part, list) else []
+        text = ",\n".join(f"    {_json(row)}" for row in rows)
+        value = f"[\n{text}\n  ]" if rows else _json(part)
+        parts.append(f"  {_json(name)}: {value}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _tell_nobody(_: str) -> None: ...
