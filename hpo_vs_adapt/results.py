@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,105 +11,78 @@ import pandas as pd
 
 from hpo_vs_adapt import metrics
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.study_tables import (
+    PROGRESS_COLUMNS,
+    SPENDING_COLUMNS,
+    TRIAL_COLUMNS,
+    StudyTables,
+)
 
 __all__ = ["PROGRESS_COLUMNS", "SPENDING_COLUMNS", "TRIAL_COLUMNS", "Results"]
-
-TRIAL_COLUMNS = (
-    "workload",  # label of the workload in the study
-    "arm",
-    "kind",  # tuned, adaptive, fixed
-    "by",  # grid, random, optuna, portfolio; single for arms without `tune`
-    "role",  # policy: in the bill; retrain: the winner again; sweep: sensitivity
-    "stream",  # tuner seed (policy and retrain of tuned arms); -1 elsewhere
-    "number",  # of the trial in its Optuna study, from 0
-    "key",  # of the record; rows may share one
-    "rule",
-    "settings",  # dict: what the trial was given, batch size apart
-    "batch_size",
-    "seed",  # training seed
-    "end",  # EndReason
-    "failed",  # diverged or crashed
-    "hit",  # the target was met
-    "cost",  # all that is charged, in sample gradients
-    "cost_to_target",  # at the first crossing; inf: never
-    "sustained_cost",  # at the first of two evaluations in a row; inf: never
-    "cost_before_target",  # last cost known to be below the target
-    "lost",  # what had to be done twice, with a worker that was lost; in every cost
-    "best_metric",  # best validation metric of all evaluations
-    "final_metric",  # validation metric of the last evaluation
-    "test_metric",  # at the evaluation with the best validation metric
-    "sample_gradients",
-    "forward_samples",
-    "steps",
-    "flops",
-    "seconds",
-    "amortised",  # its seconds were shared with other lanes
-    "error",
-)
-"""Columns of `Results.records`, one row a trial of a stream."""
-
-SPENDING_COLUMNS = (
-    "key",  # of the record
-    "purpose",  # ledger.Purpose
-    "sample_gradients",
-    "forward_samples",
-    "cost",  # of both, in sample gradients; evaluation too, which no bill counts
-    "flops",
-    "seconds",
-)
-"""Columns of `Results.spending`, one row for each purpose of a record."""
-
-PROGRESS_COLUMNS = ("workload", "arm", "role", "planned", "done")
-"""Columns of `Results.progress`."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """The trials that exist of a study.
+    """The trials that exist of a study, and all that is made of them.
 
     Args:
-        study: As it was run.
-        records: One row a trial of a stream, columns `TRIAL_COLUMNS`.
-        curves: One row an evaluation: `key` and the columns of the curves; what one
-            rule logs and another does not is NaN.
-        spending: What each record was spent on, columns `SPENDING_COLUMNS`.
-        progress: One row per workload, arm and role (policy, retrain, sweep), columns
-            `PROGRESS_COLUMNS`.
-        provenance: Versions, revision and hardware, as in ``summary.json``.
+        given: What the records say.
     """
 
-    study: Study
-    records: pd.DataFrame
-    curves: pd.DataFrame
-    spending: pd.DataFrame
-    progress: pd.DataFrame
-    provenance: dict[str, str]
+    given: StudyTables
+
+    @property
+    def study(self) -> Study:
+        """As it was run."""
+        return self.given.study
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """One row a trial of a stream, columns `TRIAL_COLUMNS`."""
+        return self.given.records
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """One row an evaluation: `key` and the columns of the curves.
+
+        What one rule logs and another does not is NaN.
+        """
+        return self.given.curves
+
+    @property
+    def spending(self) -> pd.DataFrame:
+        """What each record was spent on, columns `SPENDING_COLUMNS`."""
+        return self.given.spending
+
+    @property
+    def progress(self) -> pd.DataFrame:
+        """Trials per workload, arm and role, columns `PROGRESS_COLUMNS`."""
+        return self.given.progress
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Versions, revision and hardware, as in ``summary.json``."""
+        return self.given.provenance
 
     @property
     def modes(self) -> dict[str, str]:
         """``max`` or ``min`` for the metric of each workload."""
-        return {entry.name: entry.metric.mode for entry in self.study.workloads}
+        return self.given.modes
 
     @property
     def targets(self) -> dict[str, float]:
         """The target on each workload, in the unit of its metric."""
-        return {entry.name: entry.target for entry in self.study.workloads}
+        return self.given.targets
 
     @property
     def batch_sizes(self) -> dict[str, int]:
         """The batch size that each workload is trained with, but in sweeps of it."""
-        return {entry.name: entry.batch_size for entry in self.study.workloads}
+        return self.given.batch_sizes
 
     @property
     def trainings(self) -> dict[str, float]:
-        """What one ordinary training costs on each workload, in sample gradients.
-
-        It is that of the longest trial, a gradient a sample, whatever its rule charges
-        beyond; workloads without a trial are missing.
-        """
-        length = self.records["steps"] * self.records["batch_size"]
-        longest = length.astype(float).groupby(self.records["workload"]).max()
-        return {str(name): cost for name, cost in longest.items() if cost > 0}
+        """What one ordinary training costs on each workload, in sample gradients."""
+        return self.given.trainings
 
     def costs(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return the bill of every arm on every workload.
@@ -120,7 +92,7 @@ class Results:
         """
         from hpo_vs_adapt.tables.bills import make_bills
 
-        return make_bills(self, failure_price)
+        return make_bills(self.given, failure_price)
 
     def ranking(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return all arms by their bills, with rank intervals and hidden tuning."""
@@ -186,14 +158,7 @@ class Results:
 
     def best_of_k(self) -> pd.DataFrame:
         """Return what the best of k trials of every tuned arm is, with its band."""
-        bounds = {
-            entry.name: (
-                -math.inf if entry.metric.low is None else entry.metric.low,
-                math.inf if entry.metric.high is None else entry.metric.high,
-            )
-            for entry in self.study.workloads
-        }
-        return metrics.best_of_k_table(self.records, self.modes, bounds)
+        return metrics.best_of_k_table(self.records, self.modes, self.given.bounds)
 
     def tunability(self) -> pd.DataFrame:
         """Return how good every tuned arm's search is early, on the whole, and late."""
@@ -201,8 +166,7 @@ class Results:
 
     def effective_dimension(self) -> pd.DataFrame:
         """Return how many of each arm's settings are worth tuning, and which."""
-        sizes = {entry.name: entry.batch_size for entry in self.study.workloads}
-        return metrics.dimension_table(self.records, self.modes, sizes)
+        return metrics.dimension_table(self.records, self.modes, self.batch_sizes)
 
     def iqm(self) -> pd.DataFrame:
         """Return the interquartile mean of what each arm's trainings reach."""
@@ -244,7 +208,7 @@ class Results:
         """Return what ``summary.json`` holds."""
         from hpo_vs_adapt.report import make_summary
 
-        return make_summary(self)
+        return make_summary(self.given)
 
     def write_report(
         self, directory: str | Path, tell: Callable[[str], object] | None = None
@@ -257,4 +221,4 @@ class Results:
         """
         from hpo_vs_adapt.report import write_report
 
-        return write_report(self, Path(directory), tell)
+        return write_report(self.given, Path(directory), tell)

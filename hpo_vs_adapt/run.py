@@ -13,7 +13,7 @@ from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.collect import make_results
+from hpo_vs_adapt.tables.collect import make_study_tables
 from hpo_vs_adapt.tables.provenance import read_provenance
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def _replayed(study: Study) -> Plan:
 
 
 def _results(plan: Plan) -> Results:
-    return make_results(plan.study, plan.tracks, plan.answered, read_provenance())
+    return Results(
+        make_study_tables(plan.study, plan.tracks, plan.answered, read_provenance())
+    )
 
 
 def _estimate(

@@ -232,7 +232,7 @@ def calibrate(
         from hpo_vs_adapt.tables.calibrate import choose, write_calibrations
 
         file = out or FROZEN
-        chosen = choose(_train(loaded, None, verbose))
+        chosen = choose(_train(loaded, None, verbose).given)
         write_calibrations(chosen, file)
     for rule, one in chosen.items():
         say(f"{rule}: {', '.join(f'{n} {v}' for n, v in one.settings.items())}")

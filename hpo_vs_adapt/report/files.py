@@ -14,15 +14,15 @@ from hpo_vs_adapt.report.figures import Drawing, make_drawings
 from hpo_vs_adapt.report.html.page import render_page
 from hpo_vs_adapt.report.sentences.verdict import make_verdicts
 from hpo_vs_adapt.report.summary import summarise
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
 from hpo_vs_adapt.tables.catalogue import Tables, make_tables
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    results: Results, directory: Path, tell: Callable[[str], object] | None = None
+    given: StudyTables, directory: Path, tell: Callable[[str], object] | None = None
 ) -> Path:
     """Write the report of a study, finished or not, and return its page.
 
@@ -32,26 +32,26 @@ def write_report(
     files in the directory are left alone.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         directory: Made if it is not there.
         tell: Called with what is made next, such as ``figures of digits_mlp``.
     """
     tell = tell or _tell_nobody
     directory = Path(directory)
     tell("tables")
-    tables = make_tables(results)
+    tables = make_tables(given)
     tell("analyses")
-    analyses = make_analyses(results, tables.bills, tables.sensitivity)
-    verdicts = make_verdicts(results, tables.bills, analyses.headlines)
-    drawings = make_drawings(results.study, tables, analyses, tell)
+    analyses = make_analyses(given, tables.bills, tables.sensitivity)
+    verdicts = make_verdicts(given, tables.bills, analyses.headlines)
+    drawings = make_drawings(given.study, tables, analyses, tell)
     tell("page")
-    summary = summarise(results, tables.bills, analyses, verdicts)
+    summary = summarise(given, tables.bills, analyses, verdicts)
     for name, text in _parts([tables, analyses], drawings):
         _write(directory / name, text)
-    _write(directory / "study.yaml", results.study.text)
+    _write(directory / "study.yaml", given.study.text)
     _write(directory / "summary.json", _in_lines(summary))
     page = directory / "index.html"
-    _write(page, render_page(results, tables, analyses, verdicts, drawings))
+    _write(page, render_page(given, tables, analyses, verdicts, drawings))
     return page
 
 

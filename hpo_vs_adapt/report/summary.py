@@ -10,9 +10,9 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.sentences.verdict import Verdict, make_verdicts
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
 from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["UNIT", "make_summary", "summarise"]
 
@@ -36,7 +36,7 @@ _LISTED = (
 )
 
 
-def make_summary(results: Results) -> dict[str, Any]:
+def make_summary(given: StudyTables) -> dict[str, Any]:
     """Return the summary of a study, schema 1: plain values, JSON-ready.
 
     Costs are in sample gradients; None stands where the target was never met or there
@@ -44,14 +44,14 @@ def make_summary(results: Results) -> dict[str, Any]:
     tables of these names; None is there what is not known, and the text ``inf`` what is
     infinite: JSON has no number for it. Tables of curves are in ``tables/`` alone.
     """
-    bills = make_bills(results)
-    analyses = make_analyses(results, bills, sweep_table(results.records))
-    verdicts = make_verdicts(results, bills, analyses.headlines)
-    return summarise(results, bills, analyses, verdicts)
+    bills = make_bills(given)
+    analyses = make_analyses(given, bills, sweep_table(given.records))
+    verdicts = make_verdicts(given, bills, analyses.headlines)
+    return summarise(given, bills, analyses, verdicts)
 
 
 def summarise(
-    results: Results,
+    given: StudyTables,
     bills: pd.DataFrame,
     analyses: Analyses,
     verdicts: list[Verdict],
@@ -59,7 +59,7 @@ def summarise(
     """Return the summary from tables that are at hand.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         bills: Columns `bills.BILL_COLUMNS`.
         analyses: From `make_analyses`.
         verdicts: One for each workload.
@@ -68,9 +68,9 @@ def summarise(
     arms = bills.join(ranks[list(_OF_RANKING)], on=["workload", "arm"])
     return {
         "schema": 1,
-        "study": results.study.name,
+        "study": given.study.name,
         "unit": UNIT,
-        "provenance": dict(results.provenance),
+        "provenance": dict(given.provenance),
         "workloads": [
             {
                 "name": entry.name,
@@ -79,7 +79,7 @@ def summarise(
                 "target": entry.target,
                 "budget": {"epochs": entry.epochs},
             }
-            for entry in results.study.workloads
+            for entry in given.study.workloads
         ],
         "arms": [_arm(row) for row in arms.to_dict("records")],
         "verdict": [

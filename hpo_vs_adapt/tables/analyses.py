@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt import metrics
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.headlines import make_headlines
 from hpo_vs_adapt.tables.origins import find_origins
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["Analyses", "make_analyses"]
 
@@ -84,62 +84,66 @@ class Analyses:
 
 
 def make_analyses(
-    results: Results, bills: pd.DataFrame, sweep: pd.DataFrame
+    given: StudyTables, bills: pd.DataFrame, sweep: pd.DataFrame
 ) -> Analyses:
     """Return all tables of the metrics.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         bills: Columns `bills.BILL_COLUMNS`.
         sweep: As from `metrics.sweep_table`.
     """
-    records = results.records
-    begun = bills[bills["workload"].isin(results.trainings)]
-    by_workers = results.by_workers()
-    best, chances = metrics.tuning_tables(records, results.curves, results.modes)
-    numbers = results.sensitivity()
+    records = given.records
+    begun = bills[bills["workload"].isin(given.trainings)]
+    by_workers = metrics.bills_by_workers(records)
+    best, chances = metrics.tuning_tables(records, given.curves, given.modes)
+    numbers = metrics.sensitivity_numbers(records, given.curves, given.modes)
     return Analyses(
-        headlines=make_headlines(results, bills),
-        ranking=_ranking(results, bills),
+        headlines=make_headlines(given, bills),
+        ranking=_ranking(given, bills),
         across_workloads=metrics.across_workloads(
-            begun, results.trainings, results.study.reference
+            begun, given.trainings, given.study.reference
         ),
-        budget_profiles=metrics.budget_profiles(begun, results.trainings),
-        improvement=results.improvement(),
+        budget_profiles=metrics.budget_profiles(begun, given.trainings),
+        improvement=metrics.improvement(records),
         by_workers=by_workers,
         break_even=metrics.break_even_table(records, bills, by_workers),
         retrainings=metrics.retraining_curves(bills, _RETRAININGS),
         failure_prices=metrics.failure_price_curves(records, _PRICES),
-        target_sweep=results.target_sweep(),
+        target_sweep=metrics.target_sweep(
+            records, given.curves, given.modes, given.targets, 20
+        ),
         tuning_curves=best,
         best_probability=chances,
         lr_numbers=numbers,
-        knob_numbers=results.knobs(),
+        knob_numbers=metrics.knob_table(records, given.curves, given.modes),
         lr_drift=metrics.lr_drift(numbers),
         batch_size_spread=metrics.batch_size_spread(sweep),
-        sensitivity_plane=metrics.adkins_plane(
-            records, results.modes, results.batch_sizes
+        sensitivity_plane=metrics.adkins_plane(records, given.modes, given.batch_sizes),
+        importances=metrics.hyperparameter_importances(records, given.modes),
+        partial_dependence=metrics.partial_dependence(records, given.modes),
+        seeds_needed=metrics.seeds_needed(
+            records, 1.1, 0.8, reference=given.study.reference
         ),
-        importances=results.importances(),
-        partial_dependence=results.partial_dependence(),
-        seeds_needed=results.seeds_needed(),
-        best_of_k=results.best_of_k(),
-        tunability=results.tunability(),
-        effective_dimension=results.effective_dimension(),
-        iqm=results.iqm(),
-        iqm_across=results.iqm_across(),
-        survival=results.survival(),
-        restricted_means=results.restricted_means(),
+        best_of_k=metrics.best_of_k_table(records, given.modes, given.bounds),
+        tunability=metrics.tunability_table(records, given.modes),
+        effective_dimension=metrics.dimension_table(
+            records, given.modes, given.batch_sizes
+        ),
+        iqm=metrics.iqm_table(records, given.modes),
+        iqm_across=metrics.iqm_across(records, given.modes),
+        survival=metrics.survival_table(records),
+        restricted_means=metrics.restricted_mean_table(records, given.trainings),
     )
 
 
-def _ranking(results: Results, bills: pd.DataFrame) -> pd.DataFrame:
+def _ranking(given: StudyTables, bills: pd.DataFrame) -> pd.DataFrame:
     """Return what `Results.ranking` does, from bills and ratios that are there."""
     names = {"ratio_low": "low", "ratio_high": "high"}
     ratios = bills[["workload", "arm", "ratio", *names]].rename(columns=names)
     return metrics.rank_arms(
         bills.drop(columns=["ratio", *names]),
-        metrics.bill_ranks(metrics.arm_passes(results.records)),
+        metrics.bill_ranks(metrics.arm_passes(given.records)),
         ratios,
-        find_origins(results.study),
+        find_origins(given.study),
     )

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from hpo_vs_adapt.metrics import arm_bills, interval_note, reference_ratios
-from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["BILL_COLUMNS", "make_bills"]
 
@@ -34,16 +34,16 @@ BILL_COLUMNS = (
 """Columns of the table of arms, one row per workload and arm."""
 
 
-def make_bills(results: Results, failure_price: float = 1.0) -> pd.DataFrame:
+def make_bills(given: StudyTables, failure_price: float = 1.0) -> pd.DataFrame:
     """Return one row per workload and arm of the study, columns `BILL_COLUMNS`.
 
     An arm without a finished trial has zeros for its counts and NaN elsewhere.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         failure_price: Share of its cost that a trial that misses is charged.
     """
-    study, records = results.study, results.records
+    study, records = given.study, given.records
     rows = pd.MultiIndex.from_product(
         [[entry.name for entry in study.workloads], [arm.name for arm in study.arms]],
         names=["workload", "arm"],
@@ -51,9 +51,9 @@ def make_bills(results: Results, failure_price: float = 1.0) -> pd.DataFrame:
     index = ["workload", "arm"]
     bills = arm_bills(
         records,
-        results.progress,
+        given.progress,
         kinds={arm.name: arm.kind for arm in study.arms},
-        modes=results.modes,
+        modes=given.modes,
         failure_price=failure_price,
     )
     table = bills.set_index(index).reindex(rows)
@@ -72,7 +72,7 @@ def make_bills(results: Results, failure_price: float = 1.0) -> pd.DataFrame:
             if ratios is None
             else ratios.set_index(index)[source].reindex(rows)
         )
-    table["planned"] = _planned(results).reindex(rows, fill_value=0)
+    table["planned"] = _planned(given).reindex(rows, fill_value=0)
     final = _final(records).reindex(rows)
     table["final_metric"], table["final_sd"] = final["mean"], final["std"]
     costs = [
@@ -97,6 +97,6 @@ def _final(records: pd.DataFrame) -> pd.DataFrame:
     return runs.groupby(["workload", "arm"])["final_metric"].agg(["mean", "std"])
 
 
-def _planned(results: Results) -> pd.Series[int]:
-    policy = results.progress[results.progress["role"] == "policy"]
+def _planned(given: StudyTables) -> pd.Series[int]:
+    policy = given.progress[given.progress["role"] == "policy"]
     return policy.set_index(["workload", "arm"])["planned"].astype(int)

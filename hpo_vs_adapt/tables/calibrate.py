@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.study.calibrations import Calibration
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["MISS", "choose", "write_calibrations"]
 
@@ -28,37 +28,37 @@ MISS = 4.0
 """What a trial that misses the target counts as, in budgets."""
 
 
-def choose(results: Results) -> dict[str, Calibration]:
+def choose(given: StudyTables) -> dict[str, Calibration]:
     """Return the settings that did best over the workloads, by rule.
 
     Args:
-        results: Of a study whose tuned arms are the rules to calibrate.
+        given: Of a study whose tuned arms are the rules to calibrate.
 
     Raises:
         ValueError: If trials are missing, a rule has two arms, or a tuner asked for
             other points on one workload than on another.
     """
     chosen: dict[str, Calibration] = {}
-    for arm in results.study.arms:
+    for arm in given.study.arms:
         if arm.tune is None:
             continue
         if arm.rule in chosen:
             raise ValueError(
                 f"`arms` must have one arm a rule; got two for {arm.rule!r}."
             )
-        chosen[arm.rule] = _choose(arm, results)
+        chosen[arm.rule] = _choose(arm, given)
     return chosen
 
 
-def _choose(arm: Arm, results: Results) -> Calibration:
-    rows = results.records
+def _choose(arm: Arm, given: StudyTables) -> Calibration:
+    rows = given.records
     rows = rows[(rows["arm"] == arm.name) & (rows["role"] == "policy")]
     rows = rows.assign(point=[_point(settings) for settings in rows["settings"]])
-    workloads = [entry.name for entry in results.study.workloads]
-    _check(arm, rows, results)
+    workloads = [entry.name for entry in given.study.workloads]
+    _check(arm, rows, given)
     scored = rows.assign(
         score=_scores(rows),
-        rank=_ranks(rows, {e.name: e.metric.mode for e in results.study.workloads}),
+        rank=_ranks(rows, {e.name: e.metric.mode for e in given.study.workloads}),
     )
     table = scored.groupby("point", sort=False).agg(
         score=("score", "mean"), rank=("rank", "mean"), first=("number", "min")
@@ -75,8 +75,8 @@ def _choose(arm: Arm, results: Results) -> Calibration:
     )
 
 
-def _check(arm: Arm, rows: pd.DataFrame, results: Results) -> None:
-    progress = results.progress
+def _check(arm: Arm, rows: pd.DataFrame, given: StudyTables) -> None:
+    progress = given.progress
     mine = progress[(progress["arm"] == arm.name) & (progress["role"] == "policy")]
     if (mine["done"] < mine["planned"]).any():
         raise ValueError(f"every trial of {arm.name!r} must be done; run the study.")

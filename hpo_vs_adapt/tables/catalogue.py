@@ -9,13 +9,13 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.records.trials import EndReason
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.bills import make_bills
 from hpo_vs_adapt.tables.chances import make_chances
 from hpo_vs_adapt.tables.controllers import make_controllers, make_rates
 from hpo_vs_adapt.tables.published import compare_published
 from hpo_vs_adapt.tables.races import make_race, make_training
 from hpo_vs_adapt.tables.spending import make_ledger
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = [
     "Tables",
@@ -57,21 +57,21 @@ class Tables:
     published: pd.DataFrame | None = None
 
 
-def make_tables(results: Results) -> Tables:
+def make_tables(given: StudyTables) -> Tables:
     """Return all tables of a report."""
-    published = results.study.published
+    published = given.study.published
     return Tables(
-        bills=make_bills(results),
-        race=make_race(results),
-        training=make_training(results),
-        chances=make_chances(results.records, results.progress),
-        rates=make_rates(results),
-        controllers=make_controllers(results),
-        sensitivity=sweep_table(results.records),
-        ledger=make_ledger(results),
-        progress=results.progress,
-        trials=_trials(results.records),
-        published=None if published is None else compare_published(results, published),
+        bills=make_bills(given),
+        race=make_race(given),
+        training=make_training(given),
+        chances=make_chances(given.records, given.progress),
+        rates=make_rates(given),
+        controllers=make_controllers(given),
+        sensitivity=sweep_table(given.records),
+        ledger=make_ledger(given),
+        progress=given.progress,
+        trials=_trials(given.records),
+        published=None if published is None else compare_published(given, published),
     )
 
 

@@ -23,8 +23,8 @@ def make_chances(trials: pd.DataFrame, progress: pd.DataFrame) -> pd.DataFrame:
     to what it has spent.
 
     Args:
-        trials: One row a trial of a stream, columns as in `Results.records`.
-        progress: Columns `results.PROGRESS_COLUMNS`.
+        trials: One row a trial of a stream, columns as in `StudyTables.records`.
+        progress: Columns `PROGRESS_COLUMNS`.
 
     Returns:
         Columns `CHANCE_COLUMNS`, by rising cost, a probability holding until the next

@@ -1,4 +1,4 @@
-"""From the records of a study's streams to its results."""
+"""From the records of a study's streams to its tables."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from hpo_vs_adapt.plan.prepared import PreparedWorkload
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.ledger import Purpose, Spending
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord
-from hpo_vs_adapt.results import (
+from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.study_tables import (
     PROGRESS_COLUMNS,
     SPENDING_COLUMNS,
     TRIAL_COLUMNS,
-    Results,
+    StudyTables,
 )
-from hpo_vs_adapt.study import Study
 
-__all__ = ["make_results"]
+__all__ = ["make_study_tables"]
 
 _IN_A_ROW = 2  # evaluations that make a crossing sustained
 
 
-def make_results(
+def make_study_tables(
     study: Study,
     tracks: Iterable[Track],
     answered: Iterable[tuple[Request, TrialRecord]],
     provenance: Mapping[str, str],
-) -> Results:
+) -> StudyTables:
     """Return the tables of the trials that have ended.
 
     Args:
@@ -56,7 +56,7 @@ def make_results(
             curves[request.key] = record.curve.assign(key=request.key)
     empty = pd.DataFrame(columns=["key", *CURVE_COLUMNS])
     table = pd.concat(list(curves.values())) if curves else empty
-    return Results(
+    return StudyTables(
         study,
         pd.DataFrame(rows, columns=list(TRIAL_COLUMNS)),
         table.reset_index(drop=True),

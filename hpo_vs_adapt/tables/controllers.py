@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.rows import rows_of
 from hpo_vs_adapt.tables.runs import curves_of, winning_runs
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["CONTROLLER_COLUMNS", "RATE_COLUMNS", "make_controllers", "make_rates"]
 
@@ -30,7 +30,7 @@ CONTROLLER_COLUMNS = ("workload", "arm", "seed", "quantity", "step", "value")
 _CHOICE = "choice"  # logged by rules that choose a momentum among candidates
 
 
-def make_rates(results: Results) -> pd.DataFrame:
+def make_rates(given: StudyTables) -> pd.DataFrame:
     """Return learning rate and momentum over the steps: median and range over runs.
 
     The runs are the trials of the adaptive arms, and of the tuned ones the winners,
@@ -39,10 +39,10 @@ def make_rates(results: Results) -> pd.DataFrame:
     Returns:
         Columns `RATE_COLUMNS`; values that are not finite are left out.
     """
-    records, winners = results.records, winning_runs(results)
+    records, winners = given.records, winning_runs(given)
     adaptive = (records["role"] == "policy") & (records["kind"] == "adaptive")
     runs = pd.concat([records[adaptive], winners[winners["kind"] == "tuned"]])
-    curves = curves_of(results, ["step", "cost", "lr", "momentum"])
+    curves = curves_of(given, ["step", "cost", "lr", "momentum"])
     tables = []
     groups = runs.groupby(["workload", "arm", "kind"], sort=False)
     for (workload, arm, kind), trials in groups:
@@ -53,7 +53,7 @@ def make_rates(results: Results) -> pd.DataFrame:
     return _concat(tables, RATE_COLUMNS)
 
 
-def make_controllers(results: Results) -> pd.DataFrame:
+def make_controllers(given: StudyTables) -> pd.DataFrame:
     """Return the adaptive rules' own scalars over the steps, run by run.
 
     They are what a rule logs beyond rate and momentum (GALA's alignment and curvature,
@@ -63,11 +63,11 @@ def make_controllers(results: Results) -> pd.DataFrame:
         Columns `CONTROLLER_COLUMNS`, one row an evaluation; values that are not finite
         are left out.
     """
-    records = results.records
+    records = given.records
     runs = records[(records["role"] == "policy") & (records["kind"] == "adaptive")]
     known = {*CURVE_COLUMNS, "key"}
-    own = [str(name) for name in results.curves if name not in known]
-    curves = curves_of(results, ["step", "cost", "momentum", *own])
+    own = [str(name) for name in given.curves if name not in known]
+    curves = curves_of(given, ["step", "cost", "momentum", *own])
     tables = []
     for row, curve in zip(rows_of(runs), curves(runs), strict=True):
         chooses = _CHOICE in own and curve[_CHOICE].notna().any()

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt.metrics import reference_ratios, seeds_needed
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["HEADLINE_COLUMNS", "RIVALS", "SURE", "candidates", "make_headlines", "tied"]
 
@@ -47,7 +47,7 @@ HEADLINE_COLUMNS = (
 """Columns of `make_headlines`."""
 
 
-def make_headlines(results: Results, bills: pd.DataFrame) -> pd.DataFrame:
+def make_headlines(given: StudyTables, bills: pd.DataFrame) -> pd.DataFrame:
     """Return one row a workload: what its answer is made of beside the bills.
 
     Ratios are `reference_ratios` with the leader as the reference, so they say how many
@@ -55,7 +55,7 @@ def make_headlines(results: Results, bills: pd.DataFrame) -> pd.DataFrame:
     choice either: it may lead, but is no rival of the two sorts.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         bills: Columns `bills.BILL_COLUMNS`.
 
     Returns:
@@ -63,10 +63,10 @@ def make_headlines(results: Results, bills: pd.DataFrame) -> pd.DataFrame:
         never met the target, or (next) no other did; its numbers are NaN then, those of
         the leader itself 1.
     """
-    sorts = {arm.name: _sort(arm.by) for arm in results.study.arms}
+    sorts = {arm.name: _sort(arm.by) for arm in given.study.arms}
     rows = [
-        _headline(results, entry.name, bills[bills["workload"] == entry.name], sorts)
-        for entry in results.study.workloads
+        _headline(given, entry.name, bills[bills["workload"] == entry.name], sorts)
+        for entry in given.study.workloads
     ]
     return pd.DataFrame(rows, columns=list(HEADLINE_COLUMNS))
 
@@ -105,7 +105,7 @@ def _sort(by: str) -> str:
 
 
 def _headline(
-    results: Results, workload: str, bills: pd.DataFrame, sorts: dict[str, str]
+    given: StudyTables, workload: str, bills: pd.DataFrame, sorts: dict[str, str]
 ) -> dict[str, Any]:
     ranked = bills.sort_values("bill", kind="stable")
     met = [arm for arm in rows_of(ranked) if math.isfinite(arm.bill)]
@@ -134,10 +134,10 @@ def _headline(
         "challenger": next((name for name in others if name not in shared), ""),
         "tuned": next((name for name in names if sorts[name] == "tuned"), ""),
         "untuned": next((name for name in names if sorts[name] == "untuned"), ""),
-        "reference": next((n for n in names if n == results.study.reference), ""),
+        "reference": next((n for n in names if n == given.study.reference), ""),
     }
     named = {row["leader"], *rivals.values()}
-    records = results.records
+    records = given.records
     own = records[(records["workload"] == workload) & records["arm"].isin(named)]
     row |= dict(_ratios(own, row["leader"], rivals))
     return row | {"challenger_seeds": _seeds(own, row)}

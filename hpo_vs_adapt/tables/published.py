@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.records.trials import EndReason
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study.published import Published, PublishedRow
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["compare_published"]
 
@@ -39,7 +39,7 @@ class _Found:
     diverged: int = 0
 
 
-def compare_published(results: Results, published: Published) -> pd.DataFrame:
+def compare_published(given: StudyTables, published: Published) -> pd.DataFrame:
     """Return published values with those of the study beside them.
 
     A row stands for all trials, seeds and sweeps alike, of its workload and arm with
@@ -56,7 +56,7 @@ def compare_published(results: Results, published: Published) -> pd.DataFrame:
         `beside_sd`, ...; and `source`. NaN where there is no trial, or nothing that
         was published.
     """
-    trials = _trials(results, published)
+    trials = _trials(given, published)
     names = list(dict.fromkeys(n for row in published.rows for n in row.settings))
     table = []
     for row in published.rows:
@@ -80,19 +80,19 @@ def compare_published(results: Results, published: Published) -> pd.DataFrame:
     return pd.DataFrame(table, columns=[*columns, "source"])
 
 
-def _trials(results: Results, published: Published) -> pd.DataFrame:
+def _trials(given: StudyTables, published: Published) -> pd.DataFrame:
     """Return the trials that may count, with what is compared and what selects.
 
     There is a column for each statistic of the table, and `test` and `validation`, the
     higher the better.
     """
-    records = results.records
+    records = given.records
     kept = records["role"].isin(["policy", "sweep"])
     kept &= records["end"] != EndReason.CRASHED
     # A sweep that comes by the arm's own settings has its trials a second time.
     trials = records[kept].drop_duplicates(["workload", "arm", "key"])
-    modes = {entry.name: entry.metric.mode for entry in results.study.workloads}
-    curves = dict(list(results.curves.groupby("key", sort=False)))
+    modes = {entry.name: entry.metric.mode for entry in given.study.workloads}
+    curves = dict(list(given.curves.groupby("key", sort=False)))
     rows = published.rows
     statistics = list(dict.fromkeys(r.statistic or published.statistic for r in rows))
     values = []

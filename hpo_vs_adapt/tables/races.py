@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.tables.runs import curves_of, winning_runs
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["make_race", "make_training"]
 
@@ -40,7 +40,7 @@ class _Path:
         return np.where(last < 0, np.nan, self.value[np.maximum(last, 0)])
 
 
-def make_race(results: Results) -> pd.DataFrame:
+def make_race(given: StudyTables) -> pd.DataFrame:
     """Return the best metric so far against all that an arm has spent.
 
     A path is a seed of an arm without tuning, or a stream of a tuned arm: its trials
@@ -50,8 +50,8 @@ def make_race(results: Results) -> pd.DataFrame:
         Columns `workload, arm, cost, median, low, high, paths`: median and range over
         the paths; a path that has ended keeps its last value.
     """
-    policy = results.records[results.records["role"] == "policy"]
-    curves = curves_of(results, _LOGGED)
+    policy = given.records[given.records["role"] == "policy"]
+    curves = curves_of(given, _LOGGED)
 
     def paths(
         entry: WorkloadEntry, rows: pd.DataFrame, worst: float
@@ -60,10 +60,10 @@ def make_race(results: Results) -> pd.DataFrame:
         for _, path in rows.sort_values("number").groupby(by):
             yield _policy_path(path, curves, entry, worst)
 
-    return _banded(results, policy, paths)
+    return _banded(given, policy, paths)
 
 
-def make_training(results: Results) -> pd.DataFrame:
+def make_training(given: StudyTables) -> pd.DataFrame:
     """Return the metric against the spending of one training, search left out.
 
     A path is a seed of an arm without tuning, or a retraining of a tuned arm's winner;
@@ -73,7 +73,7 @@ def make_training(results: Results) -> pd.DataFrame:
         Columns `workload, arm, cost, median, low, high, paths`; a run that diverged
         counts from there on with the worst value there is.
     """
-    curves = curves_of(results, _LOGGED)
+    curves = curves_of(given, _LOGGED)
 
     def paths(_: WorkloadEntry, rows: pd.DataFrame, worst: float) -> Iterator[_Path]:
         for curve in curves(rows):
@@ -82,18 +82,18 @@ def make_training(results: Results) -> pd.DataFrame:
                 known = np.where(np.isfinite(value), value, worst)
                 yield _Path(curve["cost"].to_numpy(float), known)
 
-    return _banded(results, winning_runs(results), paths)
+    return _banded(given, winning_runs(given), paths)
 
 
 def _banded(
-    results: Results,
+    given: StudyTables,
     trials: pd.DataFrame,
     paths: Callable[[WorkloadEntry, pd.DataFrame, float], Iterator[_Path]],
 ) -> pd.DataFrame:
     tables = []
-    for entry in results.study.workloads:
-        worst = _worst(results, entry)
-        for arm in results.study.arms:
+    for entry in given.study.workloads:
+        worst = _worst(given, entry)
+        for arm in given.study.arms:
             rows = trials[
                 (trials["workload"] == entry.name) & (trials["arm"] == arm.name)
             ]
@@ -146,7 +146,7 @@ def _policy_path(
     return _Path(np.concatenate(costs), best.accumulate(value))
 
 
-def _worst(results: Results, entry: WorkloadEntry) -> float:
+def _worst(given: StudyTables, entry: WorkloadEntry) -> float:
     """Return what a diverged run is drawn as: the worst the metric can be.
 
     A metric without a bound has the worst value before training in its place.
@@ -154,10 +154,10 @@ def _worst(results: Results, entry: WorkloadEntry) -> float:
     bound = entry.metric.low if entry.metric.mode == "max" else entry.metric.high
     if bound is not None:
         return bound
-    keys = results.records.loc[results.records["workload"] == entry.name, "key"]
-    start = results.curves[
-        results.curves["key"].isin(keys) & (results.curves["step"] == 0)
-    ]["validation_metric"].to_numpy(float)
+    keys = given.records.loc[given.records["workload"] == entry.name, "key"]
+    start = given.curves[given.curves["key"].isin(keys) & (given.curves["step"] == 0)][
+        "validation_metric"
+    ].to_numpy(float)
     start = start[np.isfinite(start)]
     if not len(start):
         return 0.0

@@ -7,24 +7,24 @@ from functools import cache
 
 import pandas as pd
 
-from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["curves_of", "winning_runs"]
 
 
-def winning_runs(results: Results) -> pd.DataFrame:
+def winning_runs(given: StudyTables) -> pd.DataFrame:
     """Return the trials that stand for one training of each arm.
 
     They are those of an arm without tuning, and a tuned one's retrained winners, or the
     winners' own trials where nothing was retrained.
     """
-    records = results.records
+    records = given.records
     single = records[(records["role"] == "policy") & (records["by"] == "single")]
     retrained = records[records["role"] == "retrain"]
     parts = [single, retrained]
     known = set(zip(retrained["workload"], retrained["arm"], strict=True))
     tuned = records[(records["role"] == "policy") & (records["by"] != "single")]
-    modes = {entry.name: entry.metric.mode for entry in results.study.workloads}
+    modes = {entry.name: entry.metric.mode for entry in given.study.workloads}
     for (workload, arm, _), trials in tuned.groupby(["workload", "arm", "stream"]):
         if (workload, arm) not in known:
             ascending = modes[str(workload)] == "min"
@@ -36,19 +36,19 @@ def winning_runs(results: Results) -> pd.DataFrame:
 
 
 def curves_of(
-    results: Results, columns: Iterable[str]
+    given: StudyTables, columns: Iterable[str]
 ) -> Callable[[pd.DataFrame], Iterator[pd.DataFrame]]:
     """Return a function from trials to their curves, one after the other.
 
     A curve ends with its trial, also where another trial that shares the record ran on.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         columns: That are wanted, all of them numbers, with the cost.
     """
     # A column that some rules log and others do not may have come in as objects.
-    logged = results.curves[list(columns)].astype(float)
-    places = results.curves.groupby("key", sort=False).indices
+    logged = given.curves[list(columns)].astype(float)
+    places = given.curves.groupby("key", sort=False).indices
 
     @cache
     def whole(key: str) -> pd.DataFrame:

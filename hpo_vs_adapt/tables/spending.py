@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hpo_vs_adapt.results import Results
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["LEDGER_COLUMNS", "make_ledger"]
 
@@ -22,7 +22,7 @@ LEDGER_COLUMNS = (
 """Columns of `make_ledger`."""
 
 
-def make_ledger(results: Results) -> pd.DataFrame:
+def make_ledger(given: StudyTables) -> pd.DataFrame:
     """Return the spending of every arm by purpose, failures apart.
 
     A record that several trials share counts for each of them, as it does in bills.
@@ -32,8 +32,8 @@ def make_ledger(results: Results) -> pd.DataFrame:
         with any spending, arms in the order of the study.
     """
     groups = list(LEDGER_COLUMNS[:5])
-    trials = results.records[[*groups[:4], "key"]]
-    spent = trials.merge(results.spending, on="key")
+    trials = given.records[[*groups[:4], "key"]]
+    spent = trials.merge(given.spending, on="key")
     table = spent.groupby(groups, sort=False, as_index=False).agg(
         trials=("key", "size"),
         cost=("cost", "sum"),

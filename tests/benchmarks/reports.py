@@ -15,8 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from hpo_vs_adapt.results import PROGRESS_COLUMNS, SPENDING_COLUMNS, Results
+from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Arm, Tune
+from hpo_vs_adapt.tables.study_tables import (
+    PROGRESS_COLUMNS,
+    SPENDING_COLUMNS,
+    StudyTables,
+)
 from tests.benchmarks.simulated import MODES, REFERENCE, TARGETS, Simulated, make_study
 from tests.report import builder
 
@@ -58,15 +63,16 @@ def as_results(study: Simulated) -> Results:
     counts = records.groupby(place, sort=False).size()
     progress = counts.rename("planned").reset_index()
     spent = records.drop_duplicates("key").assign(purpose="training")
+    one = builder.study(arms, entries, range(5), sweep=False)
     return Results(
-        dataclasses.replace(
-            builder.study(arms, entries, range(5), sweep=False), reference=REFERENCE
-        ),
-        records,
-        study.curves,
-        spent.reindex(columns=list(SPENDING_COLUMNS)),
-        progress.assign(done=progress["planned"])[list(PROGRESS_COLUMNS)],
-        {"hardware": "simulated"},
+        StudyTables(
+            dataclasses.replace(one, reference=REFERENCE),
+            records,
+            study.curves,
+            spent.reindex(columns=list(SPENDING_COLUMNS)),
+            progress.assign(done=progress["planned"])[list(PROGRESS_COLUMNS)],
+            {"hardware": "simulated"},
+        )
     )
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from hpo_vs_adapt.metrics import target_crossing
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS
-from hpo_vs_adapt.results import SPENDING_COLUMNS, TRIAL_COLUMNS, Results
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.study import (
     Arm,
@@ -25,6 +24,11 @@ from hpo_vs_adapt.study import (
     Sweep,
     Tune,
     WorkloadEntry,
+)
+from hpo_vs_adapt.tables.study_tables import (
+    SPENDING_COLUMNS,
+    TRIAL_COLUMNS,
+    StudyTables,
 )
 from hpo_vs_adapt.workloads.base import ACCURACY, Metric
 
@@ -194,12 +198,12 @@ class Records:
         self.curves[key] = curve
         return self.rows[-1]
 
-    def results(self, study: Study, planned: pd.DataFrame | None = None) -> Results:
+    def results(self, study: Study, planned: pd.DataFrame | None = None) -> StudyTables:
         """Return what there is; without `planned` the study is finished."""
         records = pd.DataFrame(self.rows, columns=list(TRIAL_COLUMNS))
         curves = [curve.assign(key=key) for key, curve in self.curves.items()]
         logged = pd.DataFrame(columns=["key", *CURVE_COLUMNS])
-        return Results(
+        return StudyTables(
             study=study,
             records=records,
             curves=pd.concat(curves, ignore_index=True) if curves else logged,
@@ -215,7 +219,7 @@ def _spending(records: pd.DataFrame) -> pd.DataFrame:
     return apart.reindex(columns=list(SPENDING_COLUMNS))
 
 
-def finished(one: Study) -> Results:
+def finished(one: Study) -> StudyTables:
     """Return the results of a study that ran to its end."""
     records = Records()
     for entry, arm in itertools.product(one.workloads, one.arms):

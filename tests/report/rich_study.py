@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Arm, Space, Tune
+from hpo_vs_adapt.tables.study_tables import StudyTables
 from tests.report import builder
 
 SIZES = (32, 50, 128)
@@ -32,7 +32,7 @@ def arms() -> list[Arm]:
     ]
 
 
-def rich() -> Results:
+def rich() -> StudyTables:
     entries = [builder.workload(), builder.workload("valley", 0.4, builder.LOSS)]
     one = builder.study(arms(), entries, sweep=False)
     records = builder.Records()
@@ -94,7 +94,7 @@ def _sweep(records, one, entry, arm):
         records.curves[key] = curve
 
 
-def _with_purposes(results: Results) -> Results:
+def _with_purposes(results: StudyTables) -> StudyTables:
     """Charge a second gradient to GALA, and mark what was evaluation."""
     spending = results.spending
     gala = results.records.loc[results.records["arm"] == "gala", "key"]

@@ -36,7 +36,7 @@ def results(tmp_path_factory):
     parts = {"seeds": [0, 1], "resources": {"packs": 1, "lanes": 8}}
     study = make_study(folder, ARMS, WORKLOADS, **parts)
     with ray_here(num_cpus=2):
-        return train(study)[0]
+        return train(study)[0].given
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from hpo_vs_adapt.observers.dashboard.attributes import (
 from hpo_vs_adapt.observers.dashboard.notes import Answer, study_note, trial_note
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.plan.tracks import Track
-from hpo_vs_adapt.tables.collect import make_results
+from hpo_vs_adapt.tables.collect import make_study_tables
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.plan.plan import Plan
@@ -168,7 +168,7 @@ class Annotations:
         answers = [answer for track in billed for answer in self._answers[track]]
         if not answers:
             return {}
-        results = make_results(self._plan.study, billed, answers, {})
+        results = make_study_tables(self._plan.study, billed, answers, {})
         bills = arm_bills(results.records).to_dict("records")
         return {(bill["workload"], bill["arm"]): bill for bill in bills}
 

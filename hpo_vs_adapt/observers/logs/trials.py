@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.tables.collect import make_results
+from hpo_vs_adapt.tables.collect import make_study_tables
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.trials import TrialRecord
@@ -164,7 +164,7 @@ def make_logged_trials(
     trials = []
     for track, pairs in by_track.items():
         pairs.sort(key=lambda pair: pair[0].proposal.number)  # as the rows are
-        rows = make_results(study, [track], pairs, {}).records.to_dict("records")
+        rows = make_study_tables(study, [track], pairs, {}).records.to_dict("records")
         trials += [
             _logged(study, track, row, record.curve)
             for row, (_, record) in zip(rows, pairs, strict=True)

@@ -55,7 +55,7 @@ def arm_trials(trials: pd.DataFrame, modes: dict[str, str]) -> dict[Place, ArmTr
     """Return the trials of every workload and arm that has one of its policy.
 
     Args:
-        trials: One row a trial of a stream, columns as in `Results.records`.
+        trials: One row a trial of a stream, columns as in `StudyTables.records`.
         modes: Mode of each workload's metric.
 
     Raises:

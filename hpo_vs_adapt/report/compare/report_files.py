@@ -44,9 +44,9 @@ class Report:
         provenance: Versions, revision and hardware.
         workloads: What ``summary.json`` says of each workload, by its name.
         arms: Pairs of workload and arm, in the order of the study.
-        trials: One row a trial of a stream, of `results.TRIAL_COLUMNS` those that tell
+        trials: One row a trial of a stream, of `TRIAL_COLUMNS` those that tell
             what it was and what came out; settings are mappings.
-        progress: Columns `results.PROGRESS_COLUMNS`.
+        progress: Columns `PROGRESS_COLUMNS`.
         described: The study file; empty where the report has none.
     """
 

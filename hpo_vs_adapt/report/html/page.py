@@ -25,11 +25,11 @@ from hpo_vs_adapt.report.sentences.answer import make_answers
 from hpo_vs_adapt.report.sentences.asides import make_asides
 from hpo_vs_adapt.report.sentences.overview import make_overview
 from hpo_vs_adapt.report.sentences.verdict import Verdict
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.catalogue import Tables, crashed_trials, missing_trials
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["render_page"]
 
@@ -37,7 +37,7 @@ _ROLES = {"policy": "", "retrain": "winner trained again", "sweep": "sensitivity
 
 
 def render_page(
-    results: Results,
+    given: StudyTables,
     tables: Tables,
     analyses: Analyses,
     verdicts: list[Verdict],
@@ -46,13 +46,13 @@ def render_page(
     """Return the whole page as HTML; every name in it is escaped.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         tables: From `make_tables`.
         analyses: From `make_analyses`.
         verdicts: One for each workload.
         drawings: From `make_drawings`.
     """
-    study = results.study
+    study = given.study
     slugs = wording.slugs(entry.name for entry in study.workloads)
     # A workload may be called as a section of the page is.
     anchors = {name: f"workload-{slug}" for name, slug in slugs.items()}
@@ -75,7 +75,7 @@ def render_page(
             make_workload_section(
                 entry,
                 anchors[entry.name],
-                results,
+                given,
                 tables,
                 analyses,
                 drawings,
@@ -91,10 +91,10 @@ def render_page(
         missing=_missing(tables.progress),
         done=int(tables.progress["done"].sum()),
         planned=int(tables.progress["planned"].sum()),
-        crashed=_crashed(results.records),
+        crashed=_crashed(given.records),
         asides=make_asides(study),
         comparison=_comparison(study, tables),
-        provenance=results.provenance,
+        provenance=given.provenance,
         figure_css=figures.css,  # after all figures are placed
         shapes=shapes(looks.values()),
         colours=VARIABLES,

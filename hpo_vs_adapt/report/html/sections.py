@@ -21,10 +21,10 @@ from hpo_vs_adapt.report.html.swatches import swatch
 from hpo_vs_adapt.report.html.target_control import TargetControl, make_target_control
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
 from hpo_vs_adapt.report.sentences.verdict import goal
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.catalogue import Tables
+from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["Topic", "WorkloadSection", "make_workload_section"]
 
@@ -111,7 +111,7 @@ class WorkloadSection:
 def make_workload_section(
     entry: WorkloadEntry,
     anchor: str,
-    results: Results,
+    given: StudyTables,
     tables: Tables,
     analyses: Analyses,
     drawings: list[Drawing],
@@ -122,13 +122,13 @@ def make_workload_section(
     Args:
         entry: The workload.
         anchor: Its id in the page.
-        results: Of the study.
+        given: Of the study.
         tables: From `make_tables`.
         analyses: From `make_analyses`.
         drawings: Of the study.
         figures: Of the page.
     """
-    looks = looks_of([arm.name for arm in results.study.arms])
+    looks = looks_of([arm.name for arm in given.study.arms])
     swatches = {arm: swatch(look) for arm, look in looks.items()}
     own = [d for d in drawings if d.workload == entry.name]
     beside = make_workload_tables(analyses, entry.name, anchor, swatches)
@@ -138,7 +138,7 @@ def make_workload_section(
         _of(analyses.target_sweep, entry),
         swatches,
     )
-    flops = flops_per_gradient(results.records, entry.name)
+    flops = flops_per_gradient(given.records, entry.name)
     return WorkloadSection(
         anchor=anchor,
         name=entry.name,

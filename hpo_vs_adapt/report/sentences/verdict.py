@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt.report.sentences.shortfalls import failures, unfinished
-from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.tables.bills import make_bills
 from hpo_vs_adapt.tables.headlines import SURE, candidates, make_headlines, tied
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.study_tables import StudyTables
 from hpo_vs_adapt.wording import (
     amount,
     counted,
@@ -57,26 +57,26 @@ class Verdict:
         return " ".join((self.finding, *self.details))
 
 
-def verdicts(results: Results) -> list[Verdict]:
+def verdicts(given: StudyTables) -> list[Verdict]:
     """Return one verdict for each workload of a study, in its order."""
-    return make_verdicts(results, make_bills(results))
+    return make_verdicts(given, make_bills(given))
 
 
 def make_verdicts(
-    results: Results, bills: pd.DataFrame, headlines: pd.DataFrame | None = None
+    given: StudyTables, bills: pd.DataFrame, headlines: pd.DataFrame | None = None
 ) -> list[Verdict]:
     """Return one verdict for each workload.
 
     Args:
-        results: Of the study.
+        given: Of the study.
         bills: Columns `bills.BILL_COLUMNS`.
         headlines: Columns `headlines.HEADLINE_COLUMNS`; made here if not given.
     """
     if headlines is None:
-        headlines = make_headlines(results, bills)
+        headlines = make_headlines(given, bills)
     return [
         _verdict(entry, bills[bills["workload"] == entry.name], row)
-        for entry, row in zip(results.study.workloads, rows_of(headlines), strict=True)
+        for entry, row in zip(given.study.workloads, rows_of(headlines), strict=True)
     ]
 
 

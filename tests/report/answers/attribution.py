@@ -6,7 +6,6 @@ import re
 import pandas as pd
 
 from hpo_vs_adapt import wording
-from hpo_vs_adapt.report import write_report
 from tests.report.answers.claims import agrees, claims, masked, pattern, visible_blocks
 from tests.report.answers.recounted import Recount
 from tests.report.answers.recounted_answers import across, headline, pair, stretch
@@ -21,7 +20,7 @@ class Answered:
     """A report with all that its numbers can be found in."""
 
     def __init__(self, results, folder):
-        self.page = write_report(results, folder).read_text()
+        self.page = results.write_report(folder).read_text()
         self.folder = folder
         self.summary = json.loads((folder / "summary.json").read_text())
         self.count = Recount(results)
