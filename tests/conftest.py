@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import settings
@@ -9,11 +13,33 @@ settings.register_profile("same", max_examples=50, deadline=None, derandomize=Tr
 settings.load_profile("same")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _ray_ends_with_the_tests() -> Iterator[None]:
+    """Stop the Ray that `ray_here` has left for the next test, if there is one."""
+    yield
+    if "ray" in sys.modules:  # most tests need no Ray, and its import takes seconds
+        sys.modules["ray"].shutdown()
+
+
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a CUDA device where there is none."""
-    if torch.cuda.is_available():
-        return
+    """Keep modules whole and the slowest first; skip what needs a device we lack.
+
+    Tests of one group are given to one process: those of a module, which share what it
+    makes for them, or of all modules that name the same group.
+    """
     no_device = pytest.mark.skip(reason="no CUDA device")
     for item in items:
-        if "gpu" in item.keywords:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(no_device)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    slow = Counter(_group(item) for item in items if "slow" in item.keywords)
+    items.sort(key=lambda item: -slow[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    assert mark is not None
+    return str(mark.args[0])

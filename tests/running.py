@@ -141,8 +141,27 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 @contextlib.contextmanager
-def ray_here(**resources: Any) -> Iterator[None]:
-    """Have Ray run in this process, with as many CPUs and GPUs as it is told."""
+def ray_here(
+    num_cpus: int = 2, num_gpus: int = 0, environment: dict[str, Any] | None = None
+) -> Iterator[None]:
+    """Have Ray run in this process; it takes our word for CPUs and GPUs.
+
+    It is left running for whoever wants the same next, since its start takes seconds;
+    one with a runtime environment of its own is not.
+    """
+    have = ray.cluster_resources() if ray.is_initialized() else {}
+    same = (have.get("CPU", 0), have.get("GPU", 0)) == (num_cpus, num_gpus)
+    if environment or not same:
+        ray.shutdown()
+        _start_ray(num_cpus, num_gpus, environment)
+    try:
+        yield
+    finally:
+        if environment:
+            ray.shutdown()
+
+
+def _start_ray(cpus: int, gpus: int, environment: dict[str, Any] | None) -> None:
     with warnings.catch_warnings():
         # Of Ray's own start: it leaves handles open, and warns of its own future.
         warnings.simplefilter("ignore")
@@ -151,12 +170,10 @@ def ray_here(**resources: Any) -> Iterator[None]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
-            **resources,
+            num_cpus=cpus,
+            num_gpus=gpus,
+            runtime_env=environment,
         )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def start(

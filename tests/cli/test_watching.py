@@ -65,7 +65,7 @@ def done(tmp_path_factory):
     """A study that is complete."""
     folder = tmp_path_factory.mktemp("done")
     study = make_study(folder, **STUDY)
-    with ray_here(num_cpus=1):
+    with ray_here():
         train(study)
     return folder, study
 

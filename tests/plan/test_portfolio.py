@@ -23,7 +23,7 @@ def done(tmp_path_factory):
     study = make_study(
         folder, ARMS, [WORKLOAD], seeds=[0, 1], resources={"packs": 1, "lanes": 8}
     )
-    with ray_here(num_cpus=2):
+    with ray_here():
         return study, *train(study)
 
 

@@ -66,7 +66,7 @@ def test_optimizers_by_reference_are_trained_shared_out_and_charged(tmp_path):
         },
     ]
     study = make_study(tmp_path, arms, resources={"packs": 2, "lanes": 2})
-    with ray_here(num_cpus=2):
+    with ray_here():
         results, _ = train(study)
     rows = results.records.set_index("arm")
     assert (rows["end"] == "budget").all()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def answered(tmp_path_factory):
     """Return a function that makes the report of a variant, once."""
     folder = tmp_path_factory.mktemp("answered")
-    with ray_here(num_cpus=2):
+    with ray_here():
         train(varied(folder, "all"))
 
     @functools.cache

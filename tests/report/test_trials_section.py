@@ -120,7 +120,7 @@ def test_names_and_numbers_are_those_of_the_optuna_studies_of_a_run(tmp_path):
     ]
     sweep = [{"arms": ["plain"], "vary": {"lr": [0.01, 0.1]}}]
     study = running.make_study(tmp_path, arms, sensitivity=sweep)
-    with running.ray_here(num_cpus=1):
+    with running.ray_here():
         results, _ = running.train(study)
     kept = running.optuna_trials(study)
     trials = make_tables(results).trials

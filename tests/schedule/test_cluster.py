@@ -160,7 +160,7 @@ def test_machines_without_torch_are_one_error_and_no_crashed_trials(tmp_path):
     environment = {"env_vars": {"PYTHONPATH": str(tmp_path / "elsewhere")}}
     study = make_study(tmp_path, [grid(0.1)], resources={"retries": 0})
     with (
-        ray_here(num_cpus=1, runtime_env=environment),
+        ray_here(environment=environment),
         pytest.raises(WorkerProblem, match="nothing of the kind here"),
     ):
         train(study)

@@ -200,7 +200,7 @@ class Unlucky(Own):
 
 @pytest.fixture(scope="module")
 def ray_with_two_slots():
-    with ray_here(num_cpus=2):
+    with ray_here():
         yield
 
 

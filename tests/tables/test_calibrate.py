@@ -35,7 +35,7 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrate")
     parts = {"seeds": [0, 1], "resources": {"packs": 1, "lanes": 8}}
     study = make_study(folder, ARMS, WORKLOADS, **parts)
-    with ray_here(num_cpus=2):
+    with ray_here():
         return train(study)[0].given
 
 
@@ -89,7 +89,7 @@ def test_the_command_writes_what_a_study_can_use(tmp_path):
     study = make_study(tmp_path, ARMS[:1], WORKLOADS[:1], resources={"packs": 1})
     out = tmp_path / "chosen.json"
     out.write_text(json.dumps({"other": {}}))
-    with ray_here(num_cpus=1):
+    with ray_here():
         args = ["calibrate", str(study.source), "--out", str(out)]
         result = CliRunner().invoke(app, args, env={"COLUMNS": "300"})
     assert result.exit_code == 0, result.output

@@ -96,7 +96,7 @@ def ran(tmp_path_factory):
         resources={"lanes": 4, "packs": 2},
     )
     recorder = Recorder()
-    with ray_here(num_cpus=2):
+    with ray_here():
         results = run_study(study, progress=recorder)
     return study, results, recorder
 
@@ -207,7 +207,7 @@ def long(tmp_path_factory):
         resources={"lanes": 4, "packs": 1},
     )
     recorder = Recorder()
-    with pytest.MonkeyPatch.context() as patch, ray_here(num_cpus=1):
+    with pytest.MonkeyPatch.context() as patch, ray_here():
         # However busy the machine is, no pack goes by between two snapshots.
         patch.setattr("hpo_vs_adapt.observers.terminal.monitor.SHOW_SHARE", 1.0)
         results = run_study(study, progress=recorder)
