@@ -1,10 +1,8 @@
-"""Numbers and names as sentences, tables and figures write them."""
+"""Numbers as sentences, tables and figures write them."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
 from typing import Any
 
 UNKNOWN = "\N{EN DASH}"
@@ -15,16 +13,11 @@ __all__ = [
     "amount",
     "counted",
     "interval",
-    "listed",
     "metric_value",
-    "named",
     "percent",
     "probability",
     "rate",
     "ratio",
-    "series",
-    "shorten",
-    "slugs",
     "times_as_much",
     "why_no_bill",
 ]
@@ -94,30 +87,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-def series(items: Iterable[str], last: str = "and") -> str:
-    """Return ``a``, ``a and b``, ``a, b and c``; an empty text for nothing."""
-    told = list(items)
-    if not told:
-        return ""
-    *head, tail = told
-    return f"{', '.join(head)} {last} {tail}" if head else tail
-
-
-def listed(names: Iterable[str], most: int = 6) -> str:
-    """Return names as a series; beyond `most` of them the rest is counted."""
-    told = list(names)
-    others = len(told) - most
-    if others > 1:
-        told = [*told[:most], f"{others} others"]
-    return series(told)
-
-
-def named(names: Iterable[str], most: int = 6) -> str:
-    """Return names as a series; beyond `most` of them others are only mentioned."""
-    told = list(names)
-    return series([*told[:most], "others"] if len(told) > most else told)
-
-
 def percent(share: float) -> str:
     """Return a share with two digits: 0.4 %, 13 %."""
     return f"{float(f'{100 * share:.2g}'):g} %"
@@ -127,28 +96,6 @@ def times_as_much(factor: float) -> str:
     """Return ``1.4 times as much``; ``about as much`` where two digits don't differ."""
     said = ratio(factor)
     return "about as much" if said == "1" else f"{said} times as much"
-
-
-def shorten(name: str, length: int = 26) -> str:
-    """Return a name that fits into a figure; the full one stands in the tables."""
-    name = " ".join(name.split())
-    if len(name) <= length:
-        return name
-    half = (length - 1) // 2
-    return f"{name[: length - 1 - half].rstrip()}…{name[-half:].lstrip()}"
-
-
-def slugs(names: Iterable[str]) -> dict[str, str]:
-    """Return for each name a different file name of letters, digits and dashes."""
-    chosen: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48] or "workload"
-        slug, count = plain, 1
-        while slug in chosen.values():
-            count += 1
-            slug = f"{plain}-{count}"
-        chosen[name] = slug
-    return chosen
 
 
 def why_no_bill(arm: Any) -> str:

@@ -1,0 +1,37 @@
+"""Numbers, names and problems as people read them."""
+
+from hpo_vs_adapt.wording.names import listed, named, series, shorten, slugs
+from hpo_vs_adapt.wording.numbers import (
+    UNKNOWN,
+    amount,
+    counted,
+    interval,
+    metric_value,
+    percent,
+    probability,
+    rate,
+    ratio,
+    times_as_much,
+    why_no_bill,
+)
+from hpo_vs_adapt.wording.problems import Problem
+
+__all__ = [
+    "UNKNOWN",
+    "Problem",
+    "amount",
+    "counted",
+    "interval",
+    "listed",
+    "metric_value",
+    "named",
+    "percent",
+    "probability",
+    "rate",
+    "ratio",
+    "series",
+    "shorten",
+    "slugs",
+    "times_as_much",
+    "why_no_bill",
+]
