@@ -1,7 +1,7 @@
 """The command line.
 
-Exit status: 0 done; 1 trials crashed; 2 the study or the options are wrong; 130
-interrupted.
+Exit status: 0 done; 1 trials crashed; 2 the study, the options, the data or a storage
+are wrong; 70 a mistake of the project itself (`EX_SOFTWARE`); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -265,11 +265,13 @@ def compare(
     """
     with reporting(verbose):
         from hpo_vs_adapt.cli.compare_view import comparison_view
+        from hpo_vs_adapt.records.files import write_whole
         from hpo_vs_adapt.report.compare import compare_reports, read_report
 
         comparison = compare_reports([read_report(folder) for folder in reports])
         if csv is not None:
-            comparison.changes.to_csv(csv, index=False, lineterminator="\n")
+            text = comparison.changes.to_csv(index=False, lineterminator="\n")
+            write_whole(csv, text)
         make_console().print(comparison_view(comparison, everything))
 
 
@@ -292,7 +294,7 @@ def list_(
             from hpo_vs_adapt.optim import RULES
 
             view = rules_view(_only(names, RULES, "rule"))
-    make_console().print(view)
+        make_console().print(view)
 
 
 def _only(

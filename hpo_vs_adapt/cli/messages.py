@@ -5,45 +5,45 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import typer
 from rich.text import Text
 
 from hpo_vs_adapt.observers.terminal.displays import make_console
-from hpo_vs_adapt.study import StudyError
+from hpo_vs_adapt.wording import Problem
 
-__all__ = ["CRASHED", "INTERRUPTED", "WRONG", "complain", "reporting", "say"]
+__all__ = ["BUG", "CRASHED", "INTERRUPTED", "WRONG", "complain", "reporting", "say"]
 
-CRASHED, WRONG, INTERRUPTED = 1, 2, 130
-"""Exit status: trials crashed; the study or the options are wrong; interrupted."""
+CRASHED, WRONG, BUG, INTERRUPTED = 1, 2, 70, 130
+"""Exit status: trials crashed; the study or the options are wrong; a mistake of the
+project itself (`EX_SOFTWARE` of sysexits.h); interrupted."""
 
 
 @contextmanager
 def reporting(verbose: bool) -> Iterator[None]:
-    """Turn what a user can mend into one message, and Ctrl-C into its exit status."""
+    """Turn what ends a command into what its user needs to see, and an exit status.
+
+    A `Problem` is one message, with `verbose` its traceback too; whatever else is
+    raised is our mistake, and its traceback is for us.
+    """
     try:
         yield
-    except StudyError as error:
-        complain(str(error))
-        raise typer.Exit(WRONG) from None
-    except _mendable() as error:
-        if verbose:
-            complain(traceback.format_exc())
-        elif not type(error).__module__.startswith("hpo_vs_adapt."):
-            error.add_note("(`--verbose` shows where this comes from.)")
-        complain("\n".join([str(error), *getattr(error, "__notes__", ())]))
+    except Problem as problem:
+        complain(traceback.format_exc() if verbose else str(problem))
         raise typer.Exit(WRONG) from None
     except KeyboardInterrupt:
         complain("Interrupted.")
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _mendable() -> tuple[type[Exception], ...]:
-    """Return the errors that tell of a wrong study, option, storage or data set."""
-    from hpo_vs_adapt.observers.dashboard.mirror import StreamChanged
-    from hpo_vs_adapt.observers.dashboard.serve import DashboardProblem
-
-    return (ValueError, OSError, StreamChanged, DashboardProblem)
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise  # on its way out already, or nobody reads what we print
+    except Exception as error:  # noqa: BLE001 - the border to the user
+        complain(
+            f"{traceback.format_exc()}\nThis is a mistake in hpo-vs-adapt "
+            f"{version('hpo-vs-adapt')}, not in your study: {type(error).__name__}. "
+            "Please report it, with all that stands above."
+        )
+        raise typer.Exit(BUG) from None
 
 
 def say(line: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -11,16 +13,23 @@ from hpo_vs_adapt.engines.packs.batches import steps_per_epoch
 from hpo_vs_adapt.engines.packs.flops import count_flops
 from hpo_vs_adapt.engines.packs.vectorised import draws_random_numbers
 from hpo_vs_adapt.plugins.identity import source_hash
+from hpo_vs_adapt.plugins.problem import Calling
 from hpo_vs_adapt.plugins.references import find_workload, portable
 from hpo_vs_adapt.records.ledger import FlopCount
 from hpo_vs_adapt.records.trials import Settings, TrialSpec
 from hpo_vs_adapt.study import WorkloadEntry
+from hpo_vs_adapt.wording import Problem
 from hpo_vs_adapt.workloads.base import Arrays, Dataset, Workload
 from hpo_vs_adapt.workloads.checks import check_model
+from hpo_vs_adapt.workloads.samples import DataError
 
-__all__ = ["PreparedWorkload"]
+__all__ = ["DataProblem", "PreparedWorkload"]
 
 _LEAST_EVALUATIONS = 20  # a trial, where the study names no interval
+
+
+class DataProblem(Problem, ValueError):
+    """The data of a workload cannot be had, or do not fit what the study asks."""
 
 
 class PreparedWorkload:
@@ -41,13 +50,21 @@ class PreparedWorkload:
 
     @cached_property
     def arrays(self) -> Arrays:
-        """The samples as the source has them."""
-        return self.workload.read(Path(self.entry.data) if self.entry.data else None)
+        """The samples as the source has them.
+
+        Raises:
+            DataProblem: If they cannot be had.
+            ReferenceProblem: If a workload of one's own raises something else.
+        """
+        place = Path(self.entry.data) if self.entry.data else None
+        with self._calling("reading its data"):
+            return self.workload.read(place)
 
     @cached_property
     def apart_by_seed(self) -> bool:
         """Whether lanes of one pack must share the training seed."""
-        dropout = draws_random_numbers(check_model(self.workload))
+        with self._calling("making its model"):
+            dropout = draws_random_numbers(check_model(self.workload))
         return (
             self.workload.splits_by_seed(self.entry.split)
             or self.workload.random_training
@@ -58,9 +75,11 @@ class PreparedWorkload:
         """Return the data that trials with this training seed see."""
         which = seed if self.workload.splits_by_seed(self.entry.split) else 0
         if which not in self._datasets:
-            self._datasets[which] = self.workload.split_arrays(
-                self.arrays, self.entry.split, which
-            )
+            arrays = self.arrays
+            with self._calling("splitting its data"):
+                self._datasets[which] = self.workload.split_arrays(
+                    arrays, self.entry.split, which
+                )
         return self._datasets[which]
 
     def flops(self, batch_size: int) -> FlopCount:
@@ -69,16 +88,20 @@ class PreparedWorkload:
             data = self.dataset(0)
             rows = data.train[:batch_size]
             x, y = torch.tensor(data.x[rows]), torch.tensor(data.y[rows])
-            self._flops[batch_size] = count_flops(self.workload, x, y)
+            with self._calling("running its model on a batch"):
+                self._flops[batch_size] = count_flops(self.workload, x, y)
         return self._flops[batch_size]
 
     def epoch_steps(self, batch_size: int) -> int:
         """Return the steps of one pass over the training data.
 
         Raises:
-            ValueError: If the training data are fewer than a batch.
+            DataProblem: If the training data are fewer than a batch.
         """
-        return steps_per_epoch(len(self.dataset(0).train), batch_size)
+        try:
+            return steps_per_epoch(len(self.dataset(0).train), batch_size)
+        except ValueError as error:
+            raise DataProblem(str(error)) from error
 
     def budget(self, batch_size: int) -> int:
         """Return the sample gradients of a whole trial without extra gradients."""
@@ -116,3 +139,15 @@ class PreparedWorkload:
         if self.entry.evaluate_epochs is not None:
             return max(1, round(self.entry.evaluate_epochs * epoch))
         return max(1, round(self.entry.epochs * epoch) // _LEAST_EVALUATIONS)
+
+    @contextmanager
+    def _calling(self, doing: str) -> Iterator[None]:
+        """Tell what a user can mend, data and code of one's own, from our mistakes."""
+        name = self.entry.reference
+        with Calling(name, doing) if ":" in name else nullcontext():
+            try:
+                yield
+            except DataError as error:
+                raise DataProblem(str(error)) from error
+            except OSError as error:
+                raise DataProblem(f"`{name}`: {doing} failed: {error}.") from error

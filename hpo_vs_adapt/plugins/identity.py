@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
+from hpo_vs_adapt.plugins.problem import ReferenceProblem
 from hpo_vs_adapt.plugins.references import portable
 from hpo_vs_adapt.plugins.shipment import carried_by
 from hpo_vs_adapt.plugins.sources import (
@@ -41,7 +42,7 @@ def source_hash(cls: type) -> str:
     hosts an installed optimizer it covers the host, and the optimizer's name.
 
     Raises:
-        ValueError: If the class was not defined in a file.
+        ReferenceProblem: If the class was not defined in a file.
     """
     digest = hashlib.blake2b(digest_size=16)
     hosted = getattr(cls, "optimizer", None)
@@ -58,7 +59,7 @@ def sources_of(cls: type) -> tuple[Source, ...]:
     """Return the modules that `source_hash` covers, sorted by name.
 
     Raises:
-        ValueError: If the class was not defined in a file.
+        ReferenceProblem: If the class was not defined in a file.
     """
     hosted = getattr(cls, "optimizer", None)
     if hosted is not None:
@@ -71,7 +72,7 @@ def sources_of(cls: type) -> tuple[Source, ...]:
         return closure(shipment.root, shipment.locate)
     file = inspect.getsourcefile(module) if hasattr(module, "__file__") else None
     if file is None:
-        raise ValueError(
+        raise ReferenceProblem(
             f"{cls.__qualname__} must be defined in a file, so that its records can be "
             "told from those of another version; move it to one."
         )

@@ -6,10 +6,12 @@ import difflib
 from collections.abc import Sequence
 from types import TracebackType
 
-__all__ = ["Importing", "ReferenceProblem", "nearest"]
+from hpo_vs_adapt.wording import Problem
+
+__all__ = ["Calling", "ReferenceProblem", "nearest"]
 
 
-class ReferenceProblem(ValueError):
+class ReferenceProblem(Problem, ValueError):
     """A reference that leads nowhere, in one sentence."""
 
 
@@ -19,11 +21,19 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
-class Importing:
-    """Turns whatever a module raises while it is imported into a `ReferenceProblem`."""
+class Calling:
+    """Turns whatever somebody's own code raises into a `ReferenceProblem`.
 
-    def __init__(self, reference: str) -> None:
+    A `Problem` stays what it is.
+
+    Args:
+        reference: Whose code it is.
+        doing: What of it runs: ``importing it``.
+    """
+
+    def __init__(self, reference: str, doing: str) -> None:
         self.reference = reference
+        self.doing = doing
 
     def __enter__(self) -> None:
         pass
@@ -34,11 +44,10 @@ class Importing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, ReferenceProblem):
+        if isinstance(error, Problem):
             return
         if isinstance(error, (Exception, SystemExit)):
-            message = " ".join(str(error).split())
+            said = " ".join([f"{type(error).__name__}:", *str(error).split()])
             raise ReferenceProblem(
-                f"`{self.reference}`: importing it raised {type(error).__name__}: "
-                f"{message}."
+                f"`{self.reference}`: {self.doing} raised {said.rstrip(':.')}."
             ) from error

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.plugins.problem import ReferenceProblem, nearest
+from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem, nearest
 from hpo_vs_adapt.plugins.shipment import Shipment, pack_file
 from hpo_vs_adapt.plugins.sources import importable
 
@@ -80,9 +80,11 @@ def find_workload(reference: str, base: Path = Path()) -> Workload:
         return WORKLOADS[reference]()
     found = _load_unknown(reference, base, "workload", list(WORKLOADS))
     try:
-        return check_workload(found)()
+        made = check_workload(found)
     except ValueError as problem:
         raise ReferenceProblem(f"`{reference}`: {problem}") from problem
+    with Calling(reference, "making it"):
+        return made()
 
 
 def find_rule(reference: str, base: Path = Path()) -> type[Rule]:

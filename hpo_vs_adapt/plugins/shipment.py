@@ -23,7 +23,7 @@ from types import ModuleType
 
 from typing_extensions import override
 
-from hpo_vs_adapt.plugins.problem import Importing, ReferenceProblem, nearest
+from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem, nearest
 from hpo_vs_adapt.plugins.sources import (
     Source,
     first_names,
@@ -80,7 +80,7 @@ class Shipment:
             ReferenceProblem: If the module cannot be run or has no such name.
         """
         place, _, name = self.reference.rpartition(":")
-        with Importing(self.reference):
+        with Calling(self.reference, "importing it"):
             if self.filename is None:
                 module = importlib.import_module(place)
             else:
@@ -103,7 +103,7 @@ def pack_file(reference: str, file: Path) -> Shipment:
     Raises:
         ReferenceProblem: If the file, or one that it imports, cannot be read or parsed.
     """
-    with Importing(reference):
+    with Calling(reference, "importing it"):
         root = Source(_module_name(file), str(file), read_source(file))
         siblings = _reached(file.parent, root)
     return Shipment(reference, str(file), root.text, siblings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from abc import ABC, abstractmethod
@@ -14,7 +13,9 @@ from pathlib import Path
 from pyarrow import fs
 from typing_extensions import override
 
-from hpo_vs_adapt.partial_files import is_abandoned, is_partial, partial_name
+from hpo_vs_adapt.partial_files import is_abandoned, is_partial
+from hpo_vs_adapt.records.files import FileProblem, write_whole
+from hpo_vs_adapt.wording import Problem
 
 __all__ = ["Storage", "StorageProblem", "open_storage"]
 
@@ -22,8 +23,8 @@ READERS = 16
 """Files read at a time from an object store."""
 
 
-class StorageProblem(OSError):
-    """A place for records that cannot be opened, read or written, in one sentence."""
+class StorageProblem(Problem, OSError):
+    """A place for records or Optuna studies that cannot be opened, read or written."""
 
 
 class Storage(ABC):
@@ -121,18 +122,8 @@ class _Folder(Storage):
 
     @override
     def write(self, name: str, content: bytes) -> None:
-        path = self.root / name
-        partial = path.parent / partial_name()
         with _explained(self.place(name), "written"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())  # before the rename: no empty file after
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_whole(self.root / name, content, durable=True)
 
     @override
     def move(self, name: str, target: str) -> None:
@@ -232,9 +223,15 @@ def _explained(place: str, doing: str) -> Iterator[None]:
         yield
     except StorageProblem:
         raise
-    except (OSError, ValueError) as problem:  # ArrowInvalid is a ValueError
-        reason = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+    except (OSError, ValueError, FileProblem) as problem:  # ArrowInvalid: ValueError
+        reason = _reason(problem)
         raise StorageProblem(
             f"{place} cannot be {doing}: {reason.rstrip('.')}. Check `storage.records` "
             "in the study."
         ) from problem
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, FileProblem):
+        return problem.reason
+    return getattr(problem, "strerror", None) or str(problem).partition("\n")[0]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hpo_vs_adapt.records.files import write_whole
 from hpo_vs_adapt.report.figures import Drawing, make_drawings
 from hpo_vs_adapt.report.html.page import render_page
 from hpo_vs_adapt.report.sentences.verdict import make_verdicts
@@ -35,6 +34,9 @@ def write_report(
         given: Of the study.
         directory: Made if it is not there.
         tell: Called with what is made next, such as ``figures of digits_mlp``.
+
+    Raises:
+        FileProblem: If a file of it cannot be written.
     """
     tell = tell or _tell_nobody
     directory = Path(directory)
@@ -47,11 +49,11 @@ def write_report(
     tell("page")
     summary = summarise(given, tables.bills, analyses, verdicts)
     for name, text in _parts([tables, analyses], drawings):
-        _write(directory / name, text)
-    _write(directory / "study.yaml", given.study.text)
-    _write(directory / "summary.json", _in_lines(summary))
+        write_whole(directory / name, text)
+    write_whole(directory / "study.yaml", given.study.text)
+    write_whole(directory / "summary.json", _in_lines(summary))
     page = directory / "index.html"
-    _write(page, render_page(given, tables, analyses, verdicts, drawings))
+    write_whole(page, render_page(given, tables, analyses, verdicts, drawings))
     return page
 
 
@@ -84,18 +86,3 @@ def _parts(
                 yield f"tables/{field.name}.csv", text
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", drawing.svg
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of the old or all of the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        # A temporary file is for its owner alone; a report is for everybody.
-        partial.chmod(0o644)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

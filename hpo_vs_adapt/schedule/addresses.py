@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 
+from hpo_vs_adapt.wording import Problem
+
 __all__ = ["AddressProblem", "check_address", "no_cluster"]
 
 _PATIENCE_SECONDS = 5.0
 
 
-class AddressProblem(ValueError):
+class AddressProblem(Problem):
     """There is no Ray cluster where one was said to be."""
 
 

@@ -29,6 +29,7 @@ from hpo_vs_adapt.schedule.addresses import check_address, no_cluster
 from hpo_vs_adapt.schedule.board import Board, ScheduleSummary, Slots
 from hpo_vs_adapt.schedule.worker import PackWorker, measure_job
 from hpo_vs_adapt.study import Resources
+from hpo_vs_adapt.wording import Problem
 from hpo_vs_adapt.workloads.base import Arrays
 from hpo_vs_adapt.workloads.checks import check_model
 
@@ -237,11 +238,11 @@ def run_packs(
     return board.summary
 
 
-class ResourceProblem(ValueError):
+class ResourceProblem(Problem):
     """The machines have less than one pack was promised."""
 
 
-class WorkerProblem(ValueError):
+class WorkerProblem(Problem):
     """The machines cannot start a worker."""
 
 

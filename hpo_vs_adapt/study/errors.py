@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hpo_vs_adapt.wording import Problem
+
 __all__ = ["FieldError", "Problems", "StudyError", "must", "nearest", "show", "unknown"]
 
 SHOWN = 120
 """Characters of a wrong value that a message repeats."""
 
 
-class StudyError(ValueError):
+class StudyError(Problem, ValueError):
     """A study that cannot be used; its text is the whole message for the user.
 
     Args:

@@ -18,14 +18,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.records.files import write_whole
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.study.calibrations import Calibration
 from hpo_vs_adapt.tables.study_tables import StudyTables
+from hpo_vs_adapt.wording import Problem
 
-__all__ = ["MISS", "choose", "write_calibrations"]
+__all__ = ["MISS", "CalibrationProblem", "choose", "write_calibrations"]
 
 MISS = 4.0
 """What a trial that misses the target counts as, in budgets."""
+
+
+class CalibrationProblem(Problem):
+    """Settings cannot be chosen, or not be added to a file."""
 
 
 def choose(given: StudyTables) -> dict[str, Calibration]:
@@ -35,15 +41,15 @@ def choose(given: StudyTables) -> dict[str, Calibration]:
         given: Of a study whose tuned arms are the rules to calibrate.
 
     Raises:
-        ValueError: If trials are missing, a rule has two arms, or a tuner asked for
-            other points on one workload than on another.
+        CalibrationProblem: If trials are missing, a rule has two arms, or a tuner asked
+            for other points on one workload than on another.
     """
     chosen: dict[str, Calibration] = {}
     for arm in given.study.arms:
         if arm.tune is None:
             continue
         if arm.rule in chosen:
-            raise ValueError(
+            raise CalibrationProblem(
                 f"`arms` must have one arm a rule; got two for {arm.rule!r}."
             )
         chosen[arm.rule] = _choose(arm, given)
@@ -79,10 +85,12 @@ def _check(arm: Arm, rows: pd.DataFrame, given: StudyTables) -> None:
     progress = given.progress
     mine = progress[(progress["arm"] == arm.name) & (progress["role"] == "policy")]
     if (mine["done"] < mine["planned"]).any():
-        raise ValueError(f"every trial of {arm.name!r} must be done; run the study.")
+        raise CalibrationProblem(
+            f"every trial of {arm.name!r} must be done; run the study."
+        )
     points = {frozenset(group["point"]) for _, group in rows.groupby("workload")}
     if len(points) > 1:
-        raise ValueError(
+        raise CalibrationProblem(
             f"the tuner of {arm.name!r} must try the same points on every workload; "
             "use a grid, random search or a quasi-random sampler."
         )
@@ -110,8 +118,13 @@ def _point(settings: Mapping[str, Any]) -> str:
 
 
 def write_calibrations(chosen: Mapping[str, Calibration], file: Path) -> None:
-    """Write settings to a file of `calibrations`, over those of the same rules."""
-    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    """Write settings to a file of `calibrations`, over those of the same rules.
+
+    Raises:
+        CalibrationProblem: If the file holds something else.
+        FileProblem: If it cannot be written.
+    """
+    known = _read(file) if file.exists() else {}
     parts = {
         rule: {
             "settings": dict(sorted(one.settings.items())),
@@ -122,4 +135,14 @@ def write_calibrations(chosen: Mapping[str, Calibration], file: Path) -> None:
         for rule, one in chosen.items()
     }
     text = json.dumps(dict(sorted({**known, **parts}.items())), indent=2)
-    file.write_text(text + "\n", encoding="utf-8")
+    write_whole(file, text + "\n")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CalibrationProblem(f"{file} must be JSON; {error}.") from error
+    if not isinstance(known, dict):
+        raise CalibrationProblem(f"{file} must hold settings by rule; got {known!r}.")
+    return known

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import nn
 
+from hpo_vs_adapt.wording import Problem
 from hpo_vs_adapt.workloads.base import Metric, Workload
 
 __all__ = ["ModelProblem", "check_model", "check_workload"]
@@ -15,7 +16,7 @@ __all__ = ["ModelProblem", "check_model", "check_workload"]
 _NAMED = 3  # parameters that a sentence names; the others are counted
 
 
-class ModelProblem(ValueError):
+class ModelProblem(Problem, ValueError):
     """A model that cannot be trained as its workload means it."""
 
 

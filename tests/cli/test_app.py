@@ -12,11 +12,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 from hpo_vs_adapt.cli.app import app
-from hpo_vs_adapt.cli.messages import reporting
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.workloads import WORKLOADS
 
@@ -203,35 +201,6 @@ def test_a_taken_port_is_exit_status_2(study):
         result = call("dashboard", "small.yaml", "--port", str(port))
     assert result.exit_code == 2
     assert f"`--port` must be free; got {port}" in result.stderr
-
-
-def reported(error: BaseException, capsys, *, verbose: bool) -> tuple[int, str]:
-    with pytest.raises(typer.Exit) as caught, reporting(verbose):
-        raise error
-    return caught.value.exit_code, capsys.readouterr().err
-
-
-def test_a_wrong_value_from_elsewhere_is_one_message_with_a_hint(capsys):
-    status, text = reported(ValueError("12 is no size"), capsys, verbose=False)
-    assert status == 2
-    assert text == "12 is no size\n(`--verbose` shows where this comes from.)\n"
-
-
-def test_a_wrong_value_from_elsewhere_has_its_traceback_with_verbose(capsys):
-    status, text = reported(ValueError("12 is no size"), capsys, verbose=True)
-    assert status == 2
-    assert "Traceback" in text
-    assert "raise error" in text
-
-
-def test_an_interrupt_anywhere_is_exit_status_130(capsys):
-    status, text = reported(KeyboardInterrupt(), capsys, verbose=False)
-    assert (status, text) == (130, "Interrupted.\n")
-
-
-def test_a_mistake_of_our_own_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError), reporting(False):
-        raise ZeroDivisionError
 
 
 @pytest.fixture(scope="module")

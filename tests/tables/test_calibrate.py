@@ -11,7 +11,7 @@ from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.report.sentences.asides import make_asides
 from hpo_vs_adapt.study import Study, calibrations
 from hpo_vs_adapt.study.calibrations import Calibration
-from hpo_vs_adapt.tables.calibrate import MISS, choose
+from hpo_vs_adapt.tables.calibrate import MISS, CalibrationProblem, choose
 from tests.running import make_study, ray_here, train
 from tests.studies import changed, problems
 
@@ -73,10 +73,14 @@ def test_missing_trials_and_other_points_elsewhere_are_refused(results):
     first = records["workload"] == "iris_logreg"
     other = records["settings"].where(~first, records["settings"].map(_doubled))
     uneven = dataclasses.replace(results, records=records.assign(settings=other))
-    with pytest.raises(ValueError, match="must try the same points on every workload"):
+    with pytest.raises(
+        CalibrationProblem, match="must try the same points on every workload"
+    ):
         choose(uneven)
     progress = results.progress.assign(done=results.progress["done"] - 1)
-    with pytest.raises(ValueError, match="every trial of 'sgd-once' must be done"):
+    with pytest.raises(
+        CalibrationProblem, match="every trial of 'sgd-once' must be done"
+    ):
         choose(dataclasses.replace(results, progress=progress))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hpo_vs_adapt.records.ledger import FlopCount
+from hpo_vs_adapt.wording import Problem
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.workloads.base import Workload
@@ -27,7 +28,7 @@ _MULTIPLYING = (
 )
 
 
-class FlopProblem(ValueError):
+class FlopProblem(Problem, ValueError):
     """A module whose FLOPs cannot be counted, so that no bill would be right."""
 
 

@@ -19,6 +19,7 @@ from hpo_vs_adapt.observers.dashboard.artifacts import RecordArtifacts
 from hpo_vs_adapt.observers.dashboard.storage import open_storage
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.wording import Problem
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +30,7 @@ HOST = "127.0.0.1"
 """The dashboard can delete studies and knows no passwords: it stays on this machine."""
 
 
-class DashboardProblem(RuntimeError):
+class DashboardProblem(Problem):
     """The dashboard cannot be served; the message says what to do."""
 
 

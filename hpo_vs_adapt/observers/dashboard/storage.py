@@ -20,6 +20,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
+from hpo_vs_adapt.observers.dashboard.urls import (
+    does_not_open,
+    journal_path,
+    parse_url,
+)
+from hpo_vs_adapt.records.storage import StorageProblem
 
 __all__ = [
     "StorageProblem",
@@ -28,15 +34,10 @@ __all__ = [
     "create_study",
     "open_storage",
     "set_aside",
-    "storage_exists",
 ]
 
 
 _PAUSES = (0.1, 0.3, 1.0)  # seconds; making the tables takes a tenth of one
-
-
-class StorageProblem(ValueError):
-    """A storage that does not open; the message says what to do."""
 
 
 def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
@@ -51,10 +52,10 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     Raises:
         StorageProblem: If it does not open.
     """
-    if (path := _journal_path(url)) is not None:
+    if (path := journal_path(url)) is not None:
         return _open_journal(path, writing)
+    parsed = parse_url(url)
     try:
-        parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed)
         return _open_database(url)
@@ -65,23 +66,7 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
         optuna.exceptions.OptunaError,
         sqlalchemy.exc.SQLAlchemyError,
     ) as error:
-        raise StorageProblem(
-            "`storage.optuna` must be a database that opens, such as "
-            f"sqlite:///runs/optuna.db or journal:runs/optuna.log; got "
-            f"{_without_password(url)!r}: {_first_line(error)}{_driver_hint(error)}"
-        ) from error
-
-
-def storage_exists(url: str) -> bool:
-    """Whether a storage's file is there; databases of a server always are."""
-    path = _journal_path(url)
-    if path is None:
-        parsed = sqlalchemy.make_url(url)
-        file = parsed.database
-        if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
-            return True
-        path = Path(file)
-    return path.exists()
+        raise does_not_open(url, error) from error
 
 
 def close_storage(storage: BaseStorage) -> None:
@@ -317,30 +302,3 @@ def _cut_off_half_a_line(journal: Path) -> None:
     if whole < len(written):
         with journal.open("r+b") as file:
             file.truncate(whole)
-
-
-def _journal_path(url: str) -> Path | None:
-    if url.startswith("journal:") or ("://" not in url and url.endswith(".log")):
-        return Path(url.removeprefix("journal:"))
-    return None
-
-
-def _without_password(url: str) -> str:
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return url
-
-
-def _driver_hint(error: BaseException) -> str:
-    if not isinstance(error, ImportError):
-        return ""
-    return ". Install it, or name a driver that is, as in postgresql+psycopg2://…"
-
-
-def _first_line(error: BaseException) -> str:
-    """Return what went wrong, from the error that caused it all."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

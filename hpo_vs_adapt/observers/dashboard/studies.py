@@ -19,8 +19,8 @@ from hpo_vs_adapt.observers.dashboard.storage import (
     StorageProblem,
     close_storage,
     open_storage,
-    storage_exists,
 )
+from hpo_vs_adapt.observers.dashboard.urls import explaining_losses, storage_exists
 from hpo_vs_adapt.plan.distributions import Domain, distribution_of
 
 __all__ = [
@@ -53,11 +53,12 @@ def running_trials(url: str, study: str) -> Counter[tuple[str, str, str]]:
         return running
     storage = open_storage(url)
     try:
-        for found in storage.get_all_studies():
-            attrs = found.user_attrs
-            if found.study_name.startswith(f"{study}/") and "definition" in attrs:
-                count = storage.get_n_trials(found._study_id, TrialState.RUNNING)
-                running[attrs["workload"], attrs["arm"], attrs["role"]] += count
+        with explaining_losses(url):
+            for found in storage.get_all_studies():
+                attrs = found.user_attrs
+                if found.study_name.startswith(f"{study}/") and "definition" in attrs:
+                    count = storage.get_n_trials(found._study_id, TrialState.RUNNING)
+                    running[attrs["workload"], attrs["arm"], attrs["role"]] += count
     finally:
         close_storage(storage)
     return running
@@ -70,10 +71,12 @@ class OptunaStudies:
         url: As in `open_storage`.
 
     Raises:
-        StorageProblem: If the storage does not open.
+        StorageProblem: If the storage does not open; at the end of a ``with`` block
+            also if it was lost in it.
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._storage = open_storage(url, writing=True)
 
     def __enter__(self) -> OptunaStudies:
@@ -85,7 +88,10 @@ class OptunaStudies:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        with explaining_losses(self._url):
+            self.close()
+            if error is not None:
+                raise error
 
     @property
     def storage(self) -> BaseStorage:

@@ -151,8 +151,6 @@ class MlflowLog(TrialLog):
     def _explained(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except LogProblem:
-            raise
         except (OSError, self._mlflow.MlflowException) as error:
             reason = str(error).partition("\n")[0]
             raise LogProblem(

@@ -99,8 +99,6 @@ class TensorBoardLog(TrialLog):
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except LogProblem:
-            raise
         except OSError as error:
             raise LogProblem(
                 f"{self._folder} cannot be written: {error.strerror or error}. Make "

@@ -16,6 +16,7 @@ from hpo_vs_adapt.tables.collect import make_study_tables
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.trials import TrialRecord
+from hpo_vs_adapt.wording import Problem
 
 __all__ = ["LogProblem", "LoggedTrial", "Point", "TrialLog", "make_logged_trials"]
 
@@ -60,7 +61,7 @@ _TAGS = (
 )
 
 
-class LogProblem(OSError):
+class LogProblem(Problem):
     """A log that cannot be opened or written; the message says what to do."""
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from hpo_vs_adapt.study import StudyError
 from hpo_vs_adapt.study.text import parse, read_text
+from hpo_vs_adapt.wording import Problem
 
 __all__ = ["Report", "ReportProblem", "read_report"]
 
@@ -29,7 +30,7 @@ _WORKLOAD = ("name", "metric", "mode", "target", "budget")
 _ARM = ("workload", "arm", "kind")
 
 
-class ReportProblem(ValueError):
+class ReportProblem(Problem):
     """A folder that is no report, or none that can be read, in one sentence."""
 
 
@@ -103,7 +104,7 @@ def _read_summary(folder: Path) -> dict[str, Any]:
         )
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, OSError) as error:  # no JSON, or no UTF-8
         raise ReportProblem(f"{path} must hold JSON; got {error}.") from None
     schema = summary.get("schema") if isinstance(summary, dict) else None
     if schema != SCHEMA:
@@ -158,7 +159,5 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         counts = dict.fromkeys((*_COUNTS, "planned", "done"), int)
         known = {k: v for k, v in (kinds | counts).items() if k in columns}
         return table[list(columns)].astype(known)
-    except ReportProblem:
-        raise
-    except (ValueError, UnicodeError) as error:
+    except (ValueError, UnicodeError, OSError) as error:
         raise ReportProblem(f"{path} must be a table of a report; {error}.") from None

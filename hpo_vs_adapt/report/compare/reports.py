@@ -102,8 +102,8 @@ def compare_reports(reports: Sequence[Report]) -> Comparison:
         reports: From 2 to 26, with costs in the same unit.
 
     Raises:
-        ReportProblem: If there are fewer or more, or their units differ.
-        ValueError: If the trials of a report have impossible costs.
+        ReportProblem: If there are fewer or more, their units differ, or the trials of
+            one have impossible costs.
 
     Dunn, "Multiple comparisons among means", JASA 56, 1961.
     """
@@ -120,9 +120,15 @@ def compare_reports(reports: Sequence[Report]) -> Comparison:
                 f"{first.folder} and {other.unit!r} in {other.folder}."
             )
     named = dict(zip(letters, reports, strict=False))
-    compared = {
-        name: list(_compared(first, other)) for name, other in list(named.items())[1:]
-    }
+    try:
+        compared = {
+            name: list(_compared(first, other))
+            for name, other in list(named.items())[1:]
+        }
+    except ValueError as error:  # the metrics' word for numbers that cannot be
+        raise ReportProblem(
+            f"The reports' trials cannot be compared: {error}"
+        ) from error
     tested = sum(one.tested for rows in compared.values() for one in rows)
     return Comparison(
         reports=named,

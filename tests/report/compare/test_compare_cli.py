@@ -142,9 +142,22 @@ def test_what_is_no_report_is_one_message_and_exit_status_2(folders, message):
 
 
 def test_a_table_that_cannot_be_written_is_exit_status_2(tmp_path):
+    (tmp_path / "none").write_text("a file where a folder should be")
     result = call(QUICKSTART, QUICKSTART, "--csv", tmp_path / "none" / "x.csv")
     assert result.exit_code == 2
     assert "none" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_impossible_costs_in_a_report_are_exit_status_2(tmp_path):
+    folder = tmp_path / "report"
+    shutil.copytree(QUICKSTART, folder)
+    trials = pd.read_csv(folder / "tables/trials.csv", dtype=str, keep_default_na=False)
+    trials["cost"] = "-1.0"
+    trials.to_csv(folder / "tables/trials.csv", index=False)
+    result = call(folder, QUICKSTART)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("The reports' trials cannot be compared: ")
     assert "Traceback" not in result.stderr
 
 
