@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-import numpy as np
-import pandas as pd
-
+from hpo_vs_adapt.metrics.basics.hits import first_hit
 from hpo_vs_adapt.records.ledger import Ledger, Purpose, Spending
 from hpo_vs_adapt.records.trials import EndReason, TrialRecord, TrialSpec
 
@@ -25,8 +24,8 @@ def serves(record: TrialRecord, spec: TrialSpec, mode: str) -> TrialRecord | Non
     """Return a record as the trial `spec` would have left it, or None.
 
     It serves if it ran at least as far. Where `spec` stops at a target, it is cut at
-    the first evaluation that meets it, step 0 included, and ends as
-    `EndReason.TARGET`, also where its budget ends there. A trial that was stopped or
+    its `first_hit`, step 0 included, and ends as `EndReason.TARGET`, also where its
+    budget ends there. A trial that was stopped or
     pruned before what `spec` asks for does not serve; one that diverged or crashed by
     itself does.
 
@@ -38,9 +37,8 @@ def serves(record: TrialRecord, spec: TrialSpec, mode: str) -> TrialRecord | Non
     Raises:
         ValueError: If `mode` is neither.
     """
-    if mode not in ("max", "min"):
-        raise ValueError(f"`mode` must be 'max' or 'min'; got {mode!r}.")
-    row = _first_meeting(record.curve, spec.stop_at, mode)
+    target = math.nan if spec.stop_at is None else spec.stop_at  # nothing meets NaN
+    row = first_hit(record.curve["validation_metric"], target, mode)
     last = len(record.curve) - 1
     if row is not None and not (row == last and record.end is EndReason.DIVERGED):
         return dataclasses.replace(
@@ -52,15 +50,6 @@ def serves(record: TrialRecord, spec: TrialSpec, mode: str) -> TrialRecord | Non
             error=None,
         )
     return dataclasses.replace(record, spec=spec) if record.end in RAN_OUT else None
-
-
-def _first_meeting(curve: pd.DataFrame, target: float | None, mode: str) -> int | None:
-    """Return the row of the first evaluation that meets the target, or None."""
-    if target is None:
-        return None
-    metric = curve["validation_metric"].to_numpy()  # NaN compares false both ways
-    met = np.flatnonzero(metric >= target if mode == "max" else metric <= target)
-    return int(met[0]) if len(met) else None
 
 
 def _cut(record: TrialRecord, row: int) -> Ledger:

@@ -10,8 +10,8 @@ import pytest
 from hpo_vs_adapt.metrics.basics.cost import (
     expected_finite_list,
     expected_running_time,
-    target_crossing,
 )
+from hpo_vs_adapt.metrics.basics.hits import target_crossing
 from hpo_vs_adapt.metrics.costs.break_even import (
     break_even_failure_fraction,
     break_even_runs,

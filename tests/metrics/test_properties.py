@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from hpo_vs_adapt.metrics.basics.cost import (
     expected_finite_list,
     expected_running_time,
-    target_crossing,
 )
+from hpo_vs_adapt.metrics.basics.hits import target_crossing
 from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.parallel import expected_parallel
 from hpo_vs_adapt.metrics.suites.profiles import (

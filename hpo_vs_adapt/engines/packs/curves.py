@@ -55,6 +55,10 @@ class History:
         """Return a number of the latest evaluation."""
         return _of_lane(self._entries[-1][name], row)
 
+    def values(self, name: str, row: int) -> list[float]:
+        """Return a number of all evaluations."""
+        return [_of_lane(entry[name], row) for entry in self._entries]
+
     def state(self) -> list[dict[str, Any]]:
         """Return what a new history goes on from."""
         return [dict(entry) for entry in self._entries]

@@ -21,12 +21,14 @@ from hpo_vs_adapt.engines.packs.curves import History
 from hpo_vs_adapt.engines.packs.meter import Meter
 from hpo_vs_adapt.engines.packs.minibatch import Minibatch
 from hpo_vs_adapt.engines.packs.vectorised import Buffers, VectorisedModel
+from hpo_vs_adapt.metrics.basics.direction import Direction
+from hpo_vs_adapt.metrics.basics.hits import first_hit
 from hpo_vs_adapt.optim import build_rule
 from hpo_vs_adapt.optim.base import Oracle, Rule, Run, State
 from hpo_vs_adapt.records.ledger import FlopCount, Ledger, Purpose, Spending
 from hpo_vs_adapt.records.trials import EndReason, TrialSpec
 from hpo_vs_adapt.seeds import derive
-from hpo_vs_adapt.workloads.base import Metric, Workload
+from hpo_vs_adapt.workloads.base import Workload
 
 __all__ = ["LOOP_VERSION", "LaneResult", "Pack"]
 
@@ -90,7 +92,7 @@ class Pack:
         self.steps = max(1, round(first.epochs * epoch))
         self.lanes = list(range(len(specs)))
         self._specs = tuple(specs)
-        self._metric: Metric = workload.metric
+        self._direction = Direction(workload.metric.mode)
         self._data = data
         self._evaluate_every = first.evaluate_every
         self._run = Run(self.steps, epoch)
@@ -255,15 +257,21 @@ class Pack:
         """Return the rows that end here, and why."""
         ended = {}
         for row, lane in enumerate(self.lanes):
-            stop_at = self._specs[lane].stop_at
-            metric = self._history.last("validation_metric", row)
             if not self._history.finite(row):
                 ended[row] = EndReason.DIVERGED
-            elif stop_at is not None and self._metric.meets(metric, stop_at):
+            elif self._hits(row, self._specs[lane].stop_at):
                 ended[row] = EndReason.TARGET
             elif self._meter.steps >= self.steps:
                 ended[row] = EndReason.BUDGET
         return ended
+
+    def _hits(self, row: int, target: float | None) -> bool:
+        """Whether a row's trial, which stops at a target, has met it."""
+        latest = self._history.last("validation_metric", row)
+        if target is None or not self._direction.meets(latest, target):
+            return False
+        values = self._history.values("validation_metric", row)
+        return first_hit(values, target, self._direction.mode) is not None
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all lanes but those in `rows`; those dropped cost nothing more."""

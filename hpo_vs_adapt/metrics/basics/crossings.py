@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.direction import MODES, metric_signs
+
 __all__ = ["RecordCurves", "first_reaching", "record_curves"]
 
 _RECORDS = ("workload", "key", "end", "hit", "cost")
@@ -151,13 +153,13 @@ def first_reaching(
 
 
 def _signs(workloads: pd.Series, modes: Mapping[str, str]) -> NDArray[np.float64]:
-    for workload in pd.unique(workloads):
-        if modes.get(workload) not in ("max", "min"):
+    for workload in workloads.unique():
+        if modes.get(workload) not in MODES:
             raise ValueError(
                 "`modes` must be 'max' or 'min' for every workload; "
                 f"got {modes.get(workload)!r} for {workload!r}."
             )
-    return np.where(workloads.map(dict(modes)) == "max", 1.0, -1.0)
+    return np.asarray(metric_signs(workloads, modes), dtype=np.float64)
 
 
 def _check_columns(records: pd.DataFrame, curves: pd.DataFrame) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-__all__ = ["metric_signs", "normalised_scores"]
+from hpo_vs_adapt.metrics.basics.direction import metric_signs
+
+__all__ = ["normalised_scores"]
 
 
 def normalised_scores(
@@ -25,21 +27,10 @@ def normalised_scores(
 
     Percentile normalisation: Adkins, Bowling & White, 2024 (arXiv 2412.07165).
     """
-    gains = metric_signs(trials, modes) * trials["metric"].astype(float)
+    gains = metric_signs(trials["workload"], modes) * trials["metric"].astype(float)
     by_workload = gains.groupby(trials["workload"])
     filled = gains.fillna(by_workload.transform("min"))
     groups = filled.groupby(trials["workload"])
     low = groups.transform(lambda own: np.percentile(own, 5))
     high = groups.transform(lambda own: np.percentile(own, 95))
     return ((filled - low) / (high - low).where(high > low)).fillna(0.0)
-
-
-def metric_signs(trials: pd.DataFrame, modes: Mapping[str, str]) -> pd.Series[float]:
-    """Return 1 for each trial where a high metric is good, -1 where a low one is.
-
-    Args:
-        trials: With a column `workload`.
-        modes: Mode of each workload's metric, ``max`` where it is not named.
-    """
-    signs = trials["workload"].map(lambda name: -1 if modes.get(name) == "min" else 1)
-    return signs.astype(float)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.basics.cost import Mode
+from hpo_vs_adapt.metrics.basics.direction import Direction, Mode
 
 __all__ = ["Runs", "check_known", "paired_tasks", "place_counts", "share_won"]
 
@@ -32,15 +32,13 @@ def paired_tasks(
     Raises:
         ValueError: If a value is NaN, the tasks differ, or `mode` is unknown.
     """
-    if mode not in ("max", "min"):
-        raise ValueError(f"`mode` must be 'max' or 'min'; got {mode!r}.")
+    sign = Direction(mode).sign
     ours, theirs = _tasks("a", a), _tasks("b", b)
     if ours.keys() != theirs.keys():
         raise ValueError(
             "`a` and `b` must have runs of the same tasks; "
             f"got {sorted(ours)!r} and {sorted(theirs)!r}."
         )
-    sign = 1.0 if mode == "max" else -1.0
     return {name: (sign * ours[name], sign * theirs[name]) for name in sorted(ours)}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import metric_signs
+
 __all__ = ["COUNTS", "arm_counts", "best_metrics"]
 
 COUNTS = ("trials", "hits", "failures", "passes", "pass_hits")
@@ -47,11 +49,11 @@ def best_metrics(policy: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFrame
         Columns `workload, arm, best_metric`, NaN where every trial crashed before an
         evaluation; seeds and streams of which that is true are left out of the mean.
     """
-    sign = policy["workload"].map(lambda name: -1 if modes.get(name) == "min" else 1)
+    sign = metric_signs(policy["workload"], modes)
     units = policy.assign(
         unit=policy["stream"].where(policy["by"] != "single", policy["seed"]),
-        best_metric=sign.astype(float) * policy["best_metric"],
-        sign=sign.astype(float),
+        best_metric=sign * policy["best_metric"],
+        sign=sign,
     )
     groups = units.groupby([*_ARM, "unit"], as_index=False)
     best = groups.agg(best_metric=("best_metric", "max"), sign=("sign", "first"))

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import integrate
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
+
 __all__ = [
     "Ends",
     "best_place",
@@ -72,11 +74,9 @@ def gains_on_axis(
     settings: ArrayLike, values: ArrayLike, mode: str, scale: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return positions and values, high being good, -inf where nothing was reached."""
-    if mode not in ("max", "min"):
-        raise ValueError(f"`mode` must be 'max' or 'min'; got {mode!r}.")
+    sign = Direction(mode).sign
     axis, found = sorted_curve(settings, values, scale, "values")
-    signed = found if mode == "max" else -found
-    return axis, np.where(np.isfinite(signed), signed, -np.inf)
+    return axis, np.where(np.isfinite(found), sign * found, -np.inf)
 
 
 def mean_over(axis: NDArray[np.float64], values: NDArray[np.float64]) -> float:

@@ -99,7 +99,7 @@ def _shares(tuning: Tuning, seed: int) -> dict[str, tuple[float, float]]:
 
 def _has_a_best_tenth(tuning: Tuning) -> bool:
     """Return whether the best tenth of the trials leaves some out, despite ties."""
-    metric = np.sort(tuning.metric if tuning.mode == "min" else -tuning.metric)
+    metric = np.sort(-tuning.direction.sign * tuning.metric)
     return bool(metric[math.ceil(0.1 * metric.size) - 1] < metric[-1])
 
 
@@ -117,9 +117,7 @@ def _study(tuning: Tuning) -> optuna.Study:
         else FloatDistribution(0, 1)
         for axis in tuning.axes
     }
-    study = optuna.create_study(
-        direction="minimize" if tuning.mode == "min" else "maximize"
-    )
+    study = optuna.create_study(direction=tuning.direction.verb)
     params = {
         axis.name: axis.columns.argmax(axis=1)
         if axis.categories

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.direction import Direction, metric_signs
 from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.sensitivity.sweeps import as_numbers
 
@@ -49,7 +50,7 @@ class Tuning:
 
     workload: str
     arm: str
-    mode: str
+    direction: Direction
     names: list[str]  # hyperparameters of the arm
     axes: list[Axis]  # those of which something can be said here
     metric: NDArray[np.float64]
@@ -78,8 +79,8 @@ def tunings(records: pd.DataFrame, modes: Mapping[str, str]) -> Iterator[Tuning]
         if found.size >= FEWEST and np.ptp(found) > 0:
             for name in names[str(arm)]:
                 axes += make_axis(name, [one.get(name) for one in told["chosen"]])
-        mode = modes.get(str(workload), "max")
-        yield Tuning(str(workload), str(arm), mode, names[str(arm)], axes, found)
+        direction = Direction(modes.get(str(workload), "max"))
+        yield Tuning(str(workload), str(arm), direction, names[str(arm)], axes, found)
 
 
 def tuned_trials(records: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFrame:
@@ -104,9 +105,9 @@ def tuned_trials(records: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFram
         chosen=pd.Series(chosen, policy.index, dtype=object)
     ).drop_duplicates(["workload", "arm", "key"])
     metric = policy["best_metric"].mask(policy["end"] == "crashed")
-    arms = metric.groupby([policy["workload"], policy["arm"]])
-    lowered = policy["workload"].map(lambda name: modes.get(name) == "min").astype(bool)
-    worst = arms.transform("max").where(lowered, arms.transform("min"))
+    sign = metric_signs(policy["workload"], modes)
+    arms = (sign * metric).groupby([policy["workload"], policy["arm"]])
+    worst = sign * arms.transform("min")
     return policy.assign(told=metric.mask(policy["end"] == "diverged", worst))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.metrics.basics.passes import STREAM, role_rows
 from hpo_vs_adapt.metrics.tuners.best_of_k import (
     BAND_COLUMNS,
@@ -163,7 +164,7 @@ def _searches(records: pd.DataFrame, modes: Mapping[str, str]) -> Iterator[_Sear
     policy = role_rows(records, "policy")
     tuned = policy[policy["by"] != "single"]
     for (workload, arm), own in tuned.groupby(["workload", "arm"], sort=True):
-        sign = -1.0 if modes.get(str(workload)) == "min" else 1.0
+        sign = Direction(modes.get(str(workload), "max")).sign
         values = sign * own["best_metric"]
         if values.isna().all():
             continue

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import metric_signs
 from hpo_vs_adapt.metrics.basics.passes import STREAM, role_rows
-from hpo_vs_adapt.metrics.basics.scores import metric_signs, normalised_scores
+from hpo_vs_adapt.metrics.basics.scores import normalised_scores
 
 __all__ = ["METRICS", "RUN_COLUMNS", "arm_runs", "run_scores"]
 
@@ -65,10 +66,10 @@ def arm_runs(
         return pd.DataFrame(columns=list(RUN_COLUMNS))
     runs = pd.concat(some).astype(dict.fromkeys(METRICS, float))
     runs = runs.sort_values([*_ARM, "stream", "number", "seed"], kind="stable")
+    sign = metric_signs(runs["workload"], modes)
     for name in METRICS:
-        worst = (metric_signs(runs, modes) * runs[name]).groupby(runs["workload"])
-        filled = metric_signs(runs, modes) * worst.transform("min")
-        runs[name] = runs[name].fillna(filled)
+        worst = (sign * runs[name]).groupby(runs["workload"]).transform("min")
+        runs[name] = runs[name].fillna(sign * worst)
     return runs[list(RUN_COLUMNS)].reset_index(drop=True)
 
 
@@ -91,7 +92,8 @@ def run_scores(runs: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFrame:
 def _winners(searched: pd.DataFrame, modes: Mapping[str, str]) -> pd.DataFrame:
     """Return the trial of each stream that its tuner would choose."""
     # A failure is never chosen unless there is nothing else.
-    gains = (metric_signs(searched, modes) * searched["best_metric"]).fillna(-np.inf)
+    sign = metric_signs(searched["workload"], modes)
+    gains = (sign * searched["best_metric"]).fillna(-np.inf)
     ranked = searched.assign(gain=gains).sort_values(
         [*STREAM, "failed", "gain", "number"],
         ascending=[True, True, True, True, False, True],

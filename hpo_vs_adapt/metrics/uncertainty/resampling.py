@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_vs_adapt.metrics.basics.cost import Mode
+from hpo_vs_adapt.metrics.basics.direction import Mode
 from hpo_vs_adapt.metrics.basics.task_runs import (
     Runs,
     check_known,

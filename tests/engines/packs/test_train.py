@@ -6,11 +6,14 @@ import torch
 from torch import nn
 
 from hpo_vs_adapt.engines.packs.batches import Batches, DeviceData
+from hpo_vs_adapt.metrics.basics.hits import first_hit
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.records.ledger import Purpose
-from hpo_vs_adapt.records.trials import EndReason, TrialSpec
+from hpo_vs_adapt.records.store import serves
+from hpo_vs_adapt.records.trials import EndReason, TrialRecord, TrialSpec
 from hpo_vs_adapt.seeds import derive
 from hpo_vs_adapt.workloads import WORKLOADS
+from hpo_vs_adapt.workloads.synthetic import Sphere
 from tests.packs import dataset, make_pack, numbers, run, trial
 
 RATES = (0.3, 0.1, 0.03, 0.01, 1e-3)
@@ -216,6 +219,28 @@ def test_a_lane_stops_at_its_target_and_costs_nothing_more():
     cut = numbers(results[1]).iloc[: first + 1]
     assert _same_curves(numbers(results[0]), cut)
     assert results[1].end is EndReason.BUDGET
+
+
+class _Gap(Sphere):
+    """A distance that is no number half-way, though all losses are finite."""
+
+    def score(self, outputs, y):
+        distance = super().score(outputs, y)
+        return torch.where((distance < 1.0) & (distance > 0.5), math.nan, distance)
+
+
+def test_a_lane_does_not_stop_at_a_target_behind_a_metric_that_was_no_number():
+    spec = trial("sphere", lr=0.1, steps=12, every=1, batch_size=1, stop_at=0.3)
+    result = run(make_pack([spec], _Gap()))[0]
+    metric = result.curve["validation_metric"]
+    assert metric.isna().any()
+    assert metric.iloc[-1] < 0.3
+    assert first_hit(metric, 0.3, "min") is None
+    assert result.end is EndReason.BUDGET
+    record = TrialRecord("0" * 32, spec, result.end, result.curve, result.ledger)
+    assert serves(record, spec, "min") is not None  # and would not be trained again
+    whole = run(make_pack([spec]))[0]
+    assert whole.end is EndReason.TARGET
 
 
 @pytest.mark.parametrize("rule", RULES)
