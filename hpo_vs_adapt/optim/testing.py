@@ -34,6 +34,8 @@ Check: TypeAlias = "Callable[[type[Rule], Mapping[str, Value]], None]"
 
 RUN = Run(steps=12, steps_per_epoch=4)
 LANES = 5
+_NUDGE = 2.0**-40
+"""Relative change of starting weights: that of some thousand roundings."""
 
 
 def _lanes(rule: type[Rule], settings: Mapping[str, Value]) -> list[dict[str, Value]]:
@@ -138,9 +140,13 @@ def check_a_pack_shrinks(rule: type[Rule], settings: Mapping[str, Value]) -> Non
 def check_a_pack_equals_its_lanes(
     rule: type[Rule], settings: Mapping[str, Value]
 ) -> None:
-    """Lanes run singly, on weights `(P,)`, give what they give in a pack."""
+    """Lanes run singly, on weights `(P,)`, give what they give in a pack.
+
+    But for rounding: they may differ as far as starts lead that differ by `_NUDGE`.
+    """
     built, problem, w, state = _begin(rule, settings)
-    whole = steps(built, problem, w, state, range(9))
+    whole = _shown(built, steps(built, problem, w, state, range(9)))
+    room = _room(rule, settings, whole)
     for lane, lane_settings in enumerate(_lanes(rule, settings)):
         single = build_rule(rule, lane_settings, RUN, w.dtype)
         alone = steps(
@@ -150,13 +156,34 @@ def check_a_pack_equals_its_lanes(
             single.init(w[lane].clone(), LAYOUT),
             range(9),
         )
-        torch.testing.assert_close(alone[0], whole[0][lane], rtol=1e-12, atol=1e-12)
-        for name, tensor in single.observe(alone[1]).items():
-            assert tensor.shape == (1,)
-            packed = built.observe(whole[1])[name]
-            torch.testing.assert_close(
-                tensor, packed[lane], rtol=1e-12, atol=1e-12, equal_nan=True
-            )
+        for name, tensor in _shown(single, alone).items():
+            packed, far = whole[name][lane], room[name][lane].item()
+            assert tensor.shape == packed.shape
+            torch.testing.assert_close(tensor, packed, rtol=0, atol=far, equal_nan=True)
+
+
+def _shown(rule: Rule, run: tuple[Tensor, State]) -> dict[str, Tensor]:
+    return {"weights": run[0], **rule.observe(run[1])}
+
+
+def _room(
+    rule: type[Rule], settings: Mapping[str, Value], whole: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return how far rounding may lead in nine steps, one number a lane, `(lanes,)`.
+
+    A rule whose rate explodes makes much of little: no fixed tolerance would hold for
+    all rules, or on every processor.
+    """
+    far = {name: _NUDGE * tensor.abs().amax(-1) for name, tensor in whole.items()}
+    for seed in range(4):
+        built, problem, w, _ = _begin(rule, settings)
+        source = torch.Generator().manual_seed(seed)
+        w = w * (1 + _NUDGE * torch.randn(w.shape, generator=source, dtype=w.dtype))
+        run = steps(built, problem, w, built.init(w.clone(), LAYOUT), range(9))
+        for name, tensor in _shown(built, run).items():
+            apart = (tensor - whole[name]).abs().nan_to_num(0).amax(-1)
+            far[name] = torch.maximum(far[name].nan_to_num(0), apart)
+    return far
 
 
 def check_types_and_shapes_stay(

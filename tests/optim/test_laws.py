@@ -56,6 +56,13 @@ def _turn():
     return torch.linalg.qr(square).Q
 
 
+def _assert_agree(one, other):
+    """Up to rounding, which follows the largest weight of all steps until then."""
+    largest = other.abs().amax(-1).cummax(0).values
+    apart = (one - other).abs().amax(-1)
+    assert (apart <= 1e-9 * largest).all(), (apart / largest).max()
+
+
 # Directions that are linear in the gradients turn with the space.
 TURNS = [
     ("sgd", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
@@ -100,7 +107,7 @@ def test_iterates_turn_with_the_space(name, settings):
     plain = _iterates(name, settings, Bowl(), START)
     turned = _iterates(name, settings, Bowl(turn=turn), START @ turn.T)
     assert (plain[-1] != START).any()
-    torch.testing.assert_close(turned @ turn, plain, rtol=1e-6, atol=1e-8)
+    _assert_agree(turned @ turn, plain)
 
 
 def test_every_rule_turns_with_the_space_or_says_why_not():
@@ -171,7 +178,7 @@ def test_iterates_do_not_depend_on_the_unit_of_the_loss(name, settings, scaled):
     plain = _iterates(name, settings, Bowl(), START)
     other = _iterates(name, {**settings, **scaled}, Bowl(S), START)
     assert (plain[-1] != START).any()
-    torch.testing.assert_close(other, plain, rtol=1e-7, atol=1e-10)
+    _assert_agree(other, plain)
 
 
 def test_every_rule_has_a_law_of_scale_or_says_why_not():
