@@ -16,6 +16,7 @@ import optuna
 from optuna.trial import TrialState
 from typing_extensions import override
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
 from hpo_vs_adapt.plan.distributions import choice_label, distribution_of
 from hpo_vs_adapt.plugins.samplers import (
@@ -102,10 +103,8 @@ class Stream(ABC):
     """
 
     def __init__(self, planned: int, mode: str) -> None:
-        if mode not in ("max", "min"):
-            raise ValueError(f"`mode` must be 'max' or 'min'; got {mode!r}.")
         self.planned: Final = planned
-        self.mode: Final = mode
+        self.direction: Final = Direction(mode)
         self._asked: list[Proposal] = []
         self._told: dict[int, Outcome] = {}
 
@@ -157,8 +156,8 @@ class Stream(ABC):
 
         None if every trial that was told has failed.
         """
-        sign = -1 if self.mode == "max" else 1
-        values = {n: sign * o.value for n, o in self._told.items() if not o.failed}
+        sign = self.direction.sign
+        values = {n: -sign * o.value for n, o in self._told.items() if not o.failed}
         return min(values, key=lambda n: (values[n], n), default=None)
 
 
@@ -227,9 +226,7 @@ class OptunaStream(Stream):
         self._settled = 0  # trials whose results Optuna knows
         self._values: list[float] = []  # the finite ones
         with quiet_optuna():
-            self._study = optuna.create_study(
-                direction="maximize" if mode == "max" else "minimize"
-            )
+            self._study = optuna.create_study(direction=self.direction.verb)
         self._trials: list[optuna.Trial] = []
 
     @override
@@ -255,7 +252,7 @@ class OptunaStream(Stream):
     @override
     def worst(self) -> float | None:
         # Values of the running batch are left out: they depend on who comes first.
-        return (min if self.mode == "max" else max)(self._values, default=None)
+        return self.direction.worst(self._values) if self._values else None
 
     def _ask(self, number: int) -> Proposal:
         self._study.sampler = make_sampler(

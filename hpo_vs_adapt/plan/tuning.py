@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
+from hpo_vs_adapt.metrics.basics.hits import first_hit
 from hpo_vs_adapt.plan.streams import (
     SEED_RANGE,
     ListStream,
@@ -129,7 +131,7 @@ def told_value(
         metric: Validation metric of the workload.
         objective: ``metric``: the best of the evaluations; diverged: the worst value
             the metric can have, or else the first evaluation's or `worst`, whichever
-            is worse. ``cost``: the cost at the first crossing of `target`, or else of
+            is worse. ``cost``: the cost at the `first_hit` of `target`, or else of
             the whole budget, also if the trial ended before it.
         target: Of the workload.
         worst: `Stream.worst`.
@@ -140,26 +142,24 @@ def told_value(
     """
     values = curve["validation_metric"].to_numpy(dtype=float)
     if objective == "cost":
-        crossed = values >= target if metric.mode == "max" else values <= target
-        if crossed.any():
-            return float(curve["cost"].iloc[int(crossed.argmax())])
+        hit = first_hit(values, target, metric.mode)
+        if hit is not None:
+            return float(curve["cost"].iloc[hit])
         cost, samples = float(curve["cost"].iloc[-1]), int(curve["samples"].iloc[-1])
         return cost * (budget / samples) if samples else float(budget)
     finite = values[np.isfinite(values)]
     if end is EndReason.DIVERGED or not len(finite):
         return _bad_value(values[0], metric, worst)
-    return float(finite.max() if metric.mode == "max" else finite.min())
+    return Direction(metric.mode).best(finite)
 
 
 def _bad_value(first: float, metric: Metric, worst: float | None) -> float:
-    higher_is_better = metric.mode == "max"
-    bound = metric.low if higher_is_better else metric.high
+    direction = Direction(metric.mode)
+    bound = direction.worst_end(metric.low, metric.high)
     if bound is not None:
         return bound
     known = [float(v) for v in (first, worst) if v is not None and math.isfinite(v)]
-    if higher_is_better:
-        return min(known, default=-math.inf)
-    return max(known, default=math.inf)
+    return direction.worst(known) if known else -direction.sign * math.inf
 
 
 def _shuffled(grid: Mapping[str, Sequence[Value]], seed: int) -> list[dict[str, Value]]:

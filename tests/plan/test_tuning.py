@@ -197,7 +197,7 @@ def test_optuna_arms_pass_on_their_sampler_and_its_arguments():
 
 def test_the_cost_objective_is_minimised_whatever_the_metric():
     tune = arm(by="optuna", sampler="random", space=SPACE, trials=4, objective="cost")
-    assert make_stream(tune, 0, (0,), "max").mode == "min"
+    assert make_stream(tune, 0, (0,), "max").direction.mode == "min"
 
 
 @pytest.mark.parametrize(("mode", "best"), [("max", 1), ("min", 2)])

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.observers.dashboard.artifacts import report_id
 from hpo_vs_adapt.plan.tracks import Request, Track, objective_of
 from hpo_vs_adapt.records.trials import EndReason, TrialRecord, Value
@@ -56,7 +57,7 @@ def study_note(
         study_id: Of the Optuna study, for links.
     """
     entry, arm = track.prepared.entry, track.arm
-    better = "higher" if entry.metric.mode == "max" else "lower"
+    better = "higher" if Direction(entry.metric.mode).up else "lower"
     report = f"/artifacts/{study_id}/{report_id(study.name)}"
     rows = {
         "Workload": f"{escaped(entry.name)}; {escaped(entry.metric.name)}, "
@@ -100,8 +101,8 @@ def trial_note(request: Request, record: TrialRecord) -> str | None:
 
 def _target(track: Track) -> str:
     entry = track.prepared.entry
-    sign = "≥" if entry.metric.mode == "max" else "≤"
-    return f"{entry.metric.name} {sign} {entry.target:g}"
+    relation = Direction(entry.metric.mode).relation
+    return f"{entry.metric.name} {relation} {entry.target:g}"
 
 
 def _rule(arm: Arm) -> str:
@@ -171,7 +172,7 @@ def _diverged(track: Track) -> str:
     if objective_of(track.arm, track.role) == "cost":
         return "the cost of the whole budget, unless it had met the target before"
     metric = track.prepared.entry.metric
-    bound = metric.low if metric.mode == "max" else metric.high
+    bound = Direction(metric.mode).worst_end(metric.low, metric.high)
     if bound is not None:
         return f"{bound:g}, the worst there is"
     return "the worst that the stream has seen"

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hpo_vs_adapt.metrics import expected_finite_list, expected_running_time
+from hpo_vs_adapt.metrics.basics.cost import (
+    expected_finite_list,
+    expected_running_time,
+)
+from hpo_vs_adapt.metrics.basics.direction import Direction
+from hpo_vs_adapt.metrics.basics.hits import finite_part, first_hit
 from hpo_vs_adapt.observers.terminal.progress import ArmProgress
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.ledger import Purpose, Spending
@@ -150,8 +154,8 @@ class _Runner:
             latest: Metrics of the trials in training; NaN where none is known.
         """
         known = [value for value in latest if math.isfinite(value)]
-        higher = self.tracks[0].prepared.workload.metric.mode == "max"
-        best = (max if higher else min)(known, default=None)
+        direction = Direction(self.tracks[0].prepared.workload.metric.mode)
+        best = direction.best(known) if known else None
         return replace(self.progress(), training=len(latest), latest=best)
 
     def work(self) -> Work:
@@ -172,26 +176,25 @@ class _Runner:
             What it had cost when it met the target, as in `Results.records`; or None.
         """
         prepared = request.track.prepared
-        sign = 1.0 if prepared.workload.metric.mode == "max" else -1.0
+        target, mode = prepared.entry.target, prepared.workload.metric.mode
+        sign = Direction(mode).sign
         # The whole table: pandas takes longer to find one column of it.
         curve = record.curve.to_numpy(dtype=float)
         costs, values = curve[:, _COST], curve[:, _METRIC]
-        heights = sign * values[: _finite(values)]
-        highest = heights.max(initial=-math.inf)
+        hit = first_hit(values, target, mode)
+        heights = sign * finite_part(values)
         best = sign * self._path[-1][1] if self._path else -math.inf
-        met = highest >= sign * prepared.entry.target
-        if not met and highest <= best:
+        if hit is None and heights.max(initial=-math.inf) <= best:
             return None
         tops = np.maximum.accumulate(np.append(best, heights))
         for at in np.flatnonzero(tops[1:] > tops[:-1]):
             self._path.append((self._spent + float(costs[at]), float(values[at])))
-        if not met:
+        if hit is None:
             return None
-        first = float(costs[np.argmax(heights >= sign * prepared.entry.target)])
         # What was lost with a worker came before the crossing.
         lost = record.ledger.spent.get(Purpose.LOST, Spending())
         share = record.ledger.forward_share
-        return first + lost.sample_gradients + share * lost.forward_samples
+        return float(costs[hit]) + lost.sample_gradients + share * lost.forward_samples
 
     def _bill(self) -> float:
         """Return spending over hits, both counted in passes; see `arm_passes`."""
@@ -204,12 +207,6 @@ class _Runner:
 
 def _place(track: Track) -> tuple[str, str]:
     return track.prepared.entry.name, track.arm.name
-
-
-def _finite(values: NDArray[np.float64]) -> int:
-    """Return where a curve ends: at its first value that is no number."""
-    finite = np.isfinite(values)
-    return len(values) if finite.all() else int(finite.argmin())
 
 
 def _total(by: str, trials: Iterable[tuple[int, float, bool]]) -> tuple[float, int]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.observers.terminal.progress import (
     ArmProgress,
     Snapshot,
@@ -124,7 +125,7 @@ def _spread(shares: list[int], caps: Sequence[int], room: int) -> None:
 
 def _raced(goal: WorkloadProgress, arms: Sequence[ArmProgress]) -> list[ArmProgress]:
     """Return arms by their bills, then by how near to the target they have come."""
-    sign = -1.0 if goal.mode == "max" else 1.0
+    sign = -Direction(goal.mode).sign
 
     def rank(arm: ArmProgress) -> tuple[float, float]:
         bill = math.inf if arm.bill is None else arm.bill

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group
 from rich.text import Text
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.observers.terminal.progress import (
     ArmProgress,
     Snapshot,
@@ -166,8 +167,8 @@ def _bar(done: int, planned: int, width: int) -> Text:
 
 
 def _title(goal: WorkloadProgress) -> Text:
-    sign = "≥" if goal.mode == "max" else "≤"
-    line = Text(f"{goal.name}: {goal.metric} {sign} {goal.target:g}", style="bold")
+    relation = Direction(goal.mode).relation
+    line = Text(f"{goal.name}: {goal.metric} {relation} {goal.target:g}", style="bold")
     if goal.training:
         line.append(f", {goal.training} training", style="not bold")
     return line

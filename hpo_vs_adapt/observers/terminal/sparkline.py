@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
+
 __all__ = ["MET", "Scale", "fit_scale", "sparkline"]
 
 BELOW = "▁▂▃▄▅▆▇"
@@ -37,7 +39,7 @@ class Scale:
 
     def mark(self, value: float) -> str:
         """Return the character for a value, `MET` only if it meets the target."""
-        if value >= self.target if self.mode == "max" else value <= self.target:
+        if Direction(self.mode).meets(value, self.target):
             return MET
         worst, target, here = map(self._even, (self.worst, self.target, value))
         share = (here - worst) / (target - worst) if target != worst else 0.0
@@ -56,8 +58,9 @@ def fit_scale(starts: Iterable[float], target: float, mode: str) -> Scale:
         mode: ``max`` if a higher value is better, else ``min``.
     """
     values = [*starts, target]
-    worst = min(values) if mode == "max" else max(values)
-    log = mode == "min" and target > 0 and worst / target > LOG_RANGE
+    direction = Direction(mode)
+    worst = direction.worst(values)
+    log = not direction.up and target > 0 and worst / target > LOG_RANGE
     return Scale(worst, target, mode, log)
 
 
