@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpo_vs_adapt.observers.dashboard.annotations import Annotations
+from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.observers.terminal.monitor import Monitor
 from hpo_vs_adapt.observers.terminal.progress import Progress
@@ -17,8 +18,10 @@ from hpo_vs_adapt.tables.collect import make_study_tables
 from hpo_vs_adapt.tables.provenance import read_provenance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hpo_vs_adapt.observers.logs.logs import TrialLogs
-    from hpo_vs_adapt.schedule.board import Board
+    from hpo_vs_adapt.plan.events import Listener
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
 
@@ -85,6 +88,7 @@ def run_study(
         DataProblem: If a workload's data cannot be had.
         StorageProblem: If records or Optuna studies cannot be opened.
         StreamChanged: If a stream suggests other trials than those recorded.
+        OtherWriter: If somebody else writes the same Optuna studies.
         ResourceProblem: If the machines have less than one pack is promised.
         AddressProblem: If there is no Ray cluster at `address`.
         WorkerProblem: If no worker can be started.
@@ -92,30 +96,21 @@ def run_study(
     """
     store = RecordStore(study.storage.records)
     with OptunaStudies(study.storage.optuna) as studies:
-        plan = Plan(study, store, studies)
+        listeners: list[Listener] = [StreamMirrors(studies)]
+        listeners += [] if logs is None else [logs]
+        listeners += [] if progress is None else [Monitor(progress)]
+        listeners += [Annotations(study, studies)]
+        plan = Plan(study, store, listeners)
+        plan.advance()
         try:
-            plan.advance()
-            monitor = Monitor(plan, progress, logs)
-            notes = Annotations(plan, studies)
-            monitor.show()
+            plan.listeners.changed(None)
+            if not plan.finished:
+                # Ray takes seconds to import; a study that is done does without.
+                from hpo_vs_adapt.schedule.ray_tune import run_packs
 
-            def changed(board: Board) -> None:
-                monitor.changed(board)
-                notes.changed()
-
-            try:
-                if not plan.finished:
-                    # Ray takes seconds to import; a study that is done does without.
-                    from hpo_vs_adapt.schedule.ray_tune import run_packs
-
-                    run_packs(plan, study.resources, address, verbose, changed)
-            finally:
-                monitor.show()  # also what was done before an interrupt
-                notes.renew()
+                run_packs(plan, study.resources, address, verbose)
         finally:
-            plan.close()
-            if progress is not None:
-                progress.close()
+            plan.listeners.closed()  # also of what was done before an interrupt
     return _results(plan)
 
 
@@ -126,9 +121,8 @@ def load_results(study: Study, logs: TrialLogs | None = None) -> Results:
         study: What was compared.
         logs: Where its trials are logged.
     """
-    plan = _replayed(study)
-    if logs is not None:
-        logs.add(study, plan.answered)
+    plan = _replayed(study, [] if logs is None else [logs])
+    plan.listeners.closed()
     return _results(plan)
 
 
@@ -148,8 +142,9 @@ def plan_study(study: Study) -> PlanSummary:
     )
 
 
-def _replayed(study: Study) -> Plan:
-    plan = Plan(study, RecordStore(study.storage.records, writable=False))
+def _replayed(study: Study, listeners: Iterable[Listener] = ()) -> Plan:
+    store = RecordStore(study.storage.records, writable=False)
+    plan = Plan(study, store, listeners)
     plan.advance()
     return plan
 

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ import optuna
 import pandas as pd
 import ray
 
+from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.plan.events import Listener
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.ledger import Purpose
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.records.trials import TrialRecord
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.run import load_results
-from hpo_vs_adapt.schedule.board import Board, ScheduleSummary
+from hpo_vs_adapt.schedule.board import ScheduleSummary
 from hpo_vs_adapt.schedule.ray_tune import run_packs
 from hpo_vs_adapt.study import Study
 
@@ -71,17 +73,21 @@ def make_study(
     return Study.from_yaml(file)
 
 
-def train(
-    study: Study, changed: Callable[[Board], None] = lambda board: None
-) -> tuple[Results, ScheduleSummary]:
-    """Run a study on the Ray of this process; return results and what was done."""
+def train(study: Study, *others: Listener) -> tuple[Results, ScheduleSummary]:
+    """Run a study on the Ray of this process; return results and what was done.
+
+    Args:
+        study: To be run.
+        others: Who follows it beside its Optuna studies.
+    """
     with OptunaStudies(study.storage.optuna) as studies:
-        plan = Plan(study, RecordStore(study.storage.records), studies)
+        listeners = [StreamMirrors(studies), *others]
+        plan = Plan(study, RecordStore(study.storage.records), listeners)
         plan.advance()
         try:
-            summary = run_packs(plan, study.resources, changed=changed)
+            summary = run_packs(plan, study.resources)
         finally:
-            plan.close()
+            plan.listeners.closed()
     return load_results(study), summary
 
 

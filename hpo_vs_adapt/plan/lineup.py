@@ -8,10 +8,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from hpo_vs_adapt.engines.packs.pack import LOOP_VERSION
-from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies, StudyMirror
-from hpo_vs_adapt.optim.base import Rule
+from hpo_vs_adapt.plan.distributions import Domain
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
-from hpo_vs_adapt.plan.tracks import Role, Track, objective_of
+from hpo_vs_adapt.plan.tracks import Identity, Role, Track
 from hpo_vs_adapt.plan.tuning import (
     MEMBER,
     ListStream,
@@ -21,9 +20,7 @@ from hpo_vs_adapt.plan.tuning import (
     retrain_seeds,
     stream_seeds,
 )
-from hpo_vs_adapt.plugins.identity import source_hash
-from hpo_vs_adapt.records.trials import Value
-from hpo_vs_adapt.study import Arm, Space, Study, Sweep
+from hpo_vs_adapt.study import Arm, Study, Sweep
 
 __all__ = ["Lineup"]
 
@@ -34,21 +31,18 @@ class Lineup:
     Args:
         study: What is compared.
         prepared: Its workloads, by label.
-        rules: Its rules, by the names that arms give them.
-        studies: Where their Optuna studies are kept, or None to keep none.
+        rule_hashes: Hashes of the sources of its rules, by the names that arms give.
     """
 
     def __init__(
         self,
         study: Study,
         prepared: Mapping[str, PreparedWorkload],
-        rules: Mapping[str, type[Rule]],
-        studies: OptunaStudies | None,
+        rule_hashes: Mapping[str, str],
     ) -> None:
         self._study = study
         self._prepared = prepared
-        self._rules = rules
-        self._studies = studies
+        self._rule_hashes = rule_hashes
 
     def first(self) -> list[Track]:
         """Return the streams that a study starts with, workload by workload."""
@@ -140,43 +134,15 @@ class Lineup:
         seed: int = -1,
         place: Sequence[str] = (),
         chosen_by: object = None,
-        space: Mapping[str, Space | Sequence[Value]] | None = None,
+        space: Mapping[str, Domain] | None = None,
     ) -> Track:
-        """Return a track with its Optuna study, named by arm and `place`."""
-        mirror = None
-        if self._studies is not None:
-            definition = self._definition(prepared, arm, seed, chosen_by)
-            name = "/".join([self._study.name, prepared.entry.name, arm.name, *place])
-            mirror = self._mirror(prepared, arm, role, name, definition, space or {})
-        return Track(prepared, arm, role, seed, stream, mirror, (seed, *place))
-
-    def _mirror(
-        self,
-        prepared: PreparedWorkload,
-        arm: Arm,
-        role: Role,
-        name: str,
-        definition: str,
-        space: Mapping[str, Space | Sequence[Value]],
-    ) -> StudyMirror:
-        assert self._studies is not None
-        metric = prepared.workload.metric
-        told = objective_of(arm, role)
-        smaller = told == "cost" or metric.mode == "min"
-        return self._studies.open(
-            name,
-            definition,
-            "minimize" if smaller else "maximize",
-            {
-                "workload": prepared.entry.name,
-                "arm": arm.name,
-                "kind": arm.kind,
-                "role": role,
-                "target": prepared.entry.target,
-                "metric": "cost" if told == "cost" else metric.name,
-            },
-            space,
+        """Return a track whose `place` tells it from others of its arm."""
+        identity = Identity(
+            (self._study.name, prepared.entry.name, arm.name, *place),
+            self._definition(prepared, arm, seed, chosen_by),
+            space or {},
         )
+        return Track(prepared, arm, role, seed, stream, identity)
 
     def _definition(
         self, prepared: PreparedWorkload, arm: Arm, seed: int, chosen_by: object
@@ -190,7 +156,7 @@ class Lineup:
             prepared.dataset(0).version,
             [sorted(one.settings.items()) for one in arm.members or (arm,)],
             arm.stop_at_target,
-            [source_hash(self._rules[rule]) for rule in arm.rules],
+            [self._rule_hashes[rule] for rule in arm.rules],
             LOOP_VERSION,
             seed,
             chosen_by,
@@ -198,7 +164,7 @@ class Lineup:
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def _space(arm: Arm) -> dict[str, Space | Sequence[Value]]:
+def _space(arm: Arm) -> dict[str, Domain]:
     """Return what the tuner of an arm chooses from."""
     if arm.members:
         return {MEMBER: tuple(member.name for member in arm.members)}

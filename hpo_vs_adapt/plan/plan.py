@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from hpo_vs_adapt.engines.packs.pack import LOOP_VERSION
-from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.plan.events import Answer, Listener, Listeners
 from hpo_vs_adapt.plan.lineup import Lineup
 from hpo_vs_adapt.plan.packs import PackJob, pack_group
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
@@ -34,12 +35,11 @@ class Plan:
     Args:
         study: What is compared.
         store: Where records are and go.
-        studies: Optuna studies to keep in step, or None to touch none (`plan`,
-            `status` and `report` only read).
+        listeners: Who follows it, in the order in which they are told.
     """
 
     def __init__(
-        self, study: Study, store: RecordStore, studies: OptunaStudies | None = None
+        self, study: Study, store: RecordStore, listeners: Iterable[Listener] = ()
     ) -> None:
         self.study = study
         self.store = store
@@ -51,15 +51,18 @@ class Plan:
             rule: find_rule(rule, self.base) for arm in study.arms for rule in arm.rules
         }
         self._rule_hashes = {n: source_hash(rule) for n, rule in self.rules.items()}
-        self._lineup = Lineup(study, self.prepared, self.rules, studies)
-        self.tracks: list[Track] = self._lineup.first()
-        self.answered: list[tuple[Request, TrialRecord]] = []
+        self._lineup = Lineup(study, self.prepared, self._rule_hashes)
+        self.tracks: list[Track] = []
+        self.answered: list[Answer] = []
+        self.listeners = Listeners(listeners)
         self._known: dict[str, TrialRecord] = {}
         self._waiting: dict[str, list[Request]] = {}
         self._training: dict[str, list[Request]] = {}
         self._halves: list[tuple[str, ...]] = []
         self._lost: dict[str, Spending] = defaultdict(Spending)
         self._packs = 0
+        for track in self._lineup.first():
+            self._open(track)
 
     @property
     def finished(self) -> bool:
@@ -76,11 +79,6 @@ class Plan:
         """Number of packs that the trials waiting now could form at least."""
         return len({self.group(requests[0]) for requests in self._waiting.values()})
 
-    def close(self) -> None:
-        """Write what the Optuna studies still wait for."""
-        for track in self.tracks:
-            track.close()
-
     def advance(self) -> None:
         """Take what the streams ask, and answer from records as far as they reach."""
         moved = True
@@ -91,7 +89,7 @@ class Plan:
                 self._look_up(requests)
                 moved = moved or bool(requests)
                 if track.wants_retrain:
-                    self.tracks.append(self._lineup.retrain(track))
+                    self._open(self._lineup.retrain(track))
                     moved = True
 
     def group(self, request: Request) -> Hashable:
@@ -129,10 +127,16 @@ class Plan:
         """Return a pack of one trial, to measure with."""
         return self._pack((request.key,), (request.spec,), request)
 
-    def show(self, key: str, step: int, value: float) -> None:
-        """Show a trial as running in its Optuna studies, with its latest evaluation."""
+    def evaluated(self, key: str, step: int, value: float) -> None:
+        """Take note of the latest evaluation of a trial, if it is in training.
+
+        Args:
+            key: Of the trial.
+            step: Optimizer steps taken.
+            value: Of the validation metric.
+        """
         for request in self._training.get(key, ()):
-            request.track.show(request, step, value)
+            self.listeners.evaluated(request, step, value)
 
     def finish(self, record: TrialRecord) -> None:
         """Store a trial's record and tell the streams that wait for it."""
@@ -162,13 +166,13 @@ class Plan:
         """Whether a trial is in a pack and has not ended."""
         return key in self._training
 
-    def asked_by(self, key: str) -> tuple[Request, ...]:
-        """Return who waits for a trial in training; nobody once it has ended."""
-        return tuple(self._training.get(key, ()))
-
     def unfinished(self, job: PackJob) -> list[str]:
         """Return the keys of a pack's trials that have not ended."""
         return [key for key in job.keys if key in self._training]
+
+    def _open(self, track: Track) -> None:
+        self.tracks.append(track)
+        self.listeners.opened(track)
 
     def _request(self, track: Track, proposal: Proposal) -> Request:
         spec = track.spec(proposal)
@@ -182,7 +186,9 @@ class Plan:
             LOOP_VERSION,
             {name: setting.default for name, setting in rule.settings.items()},
         )
-        return Request(track, proposal, spec, key)
+        request = Request(track, proposal, spec, key)
+        self.listeners.asked(request)
+        return request
 
     def _look_up(self, requests: list[Request]) -> None:
         """Answer requests whose records exist; let the others wait."""
@@ -194,12 +200,19 @@ class Plan:
                 mode = request.track.prepared.workload.metric.mode
                 record = serves(record, request.spec, mode)
             if record is not None:
-                self.answered.append((request, record))
-                request.track.tell(request, record)
+                self._tell(request, record)
             elif request.key in self._training:
                 self._training[request.key].append(request)
+                self.listeners.started(request)
             else:
                 self._waiting.setdefault(request.key, []).append(request)
+
+    def _tell(self, request: Request, record: TrialRecord) -> None:
+        track = request.track
+        answer = Answer(request, record, track.outcome(record), track.met(record))
+        self.answered.append(answer)
+        track.tell(request.proposal.number, answer.outcome, answer.hit)
+        self.listeners.told(answer)
 
     def _urgency(self, keys: list[str]) -> tuple[float, int]:
         """Return what tells which group comes first: work that waits behind it."""
@@ -213,6 +226,8 @@ class Plan:
         requests = [self._waiting[key] for key in keys]
         for key in keys:
             self._training[key] = self._waiting.pop(key)
+        for request in itertools.chain(*requests):
+            self.listeners.started(request)
         specs = tuple(_furthest(shared) for shared in requests)
         self._packs += 1
         return self._pack(keys, specs, requests[0][0])

@@ -1,13 +1,13 @@
-"""Streams at work: an arm on a workload with one tuner seed, and its Optuna study."""
+"""Streams at work: an arm on a workload with one tuner seed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from hpo_vs_adapt.observers.dashboard.studies import StudyMirror
+from hpo_vs_adapt.plan.distributions import Domain
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
 from hpo_vs_adapt.plan.tuning import (
     MEMBER,
@@ -19,7 +19,7 @@ from hpo_vs_adapt.plan.tuning import (
 from hpo_vs_adapt.records.trials import EndReason, TrialRecord, TrialSpec, Value
 from hpo_vs_adapt.study import Arm
 
-__all__ = ["Request", "Role", "Track", "objective_of"]
+__all__ = ["Identity", "Request", "Role", "Track", "objective_of"]
 
 Role = Literal["policy", "retrain", "sweep"]
 """What trials are for: counted in the bill, the winner again, or sensitivity."""
@@ -42,6 +42,26 @@ class Request:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a stream from others, wherever something is kept of it.
+
+    Args:
+        place: Study, workload, arm, and what tells it from other streams of the arm.
+        definition: Hash of all that decides what it asks for and is told.
+        space: What its tuner chooses from.
+    """
+
+    place: tuple[str, ...]
+    definition: str
+    space: Mapping[str, Domain]
+
+    @property
+    def name(self) -> str:
+        """The name of its Optuna study: ``study/workload/arm`` and what follows."""
+        return "/".join(self.place)
+
+
 class Track:
     """One stream at work.
 
@@ -51,8 +71,7 @@ class Track:
         role: What the trials are for.
         seed: Tuner seed, or -1 where nothing is tuned.
         stream: Asks for trials.
-        mirror: Its Optuna study, or None to keep none.
-        place: Sorts it among the streams of its workload, arm and role.
+        identity: What tells it from others.
     """
 
     def __init__(
@@ -62,22 +81,19 @@ class Track:
         role: Role,
         seed: int,
         stream: Stream,
-        mirror: StudyMirror | None,
-        place: Sequence[int | str] = (),
+        identity: Identity,
     ) -> None:
         self.prepared = prepared
         self.arm = arm
         self.role: Role = role
         self.seed = seed
         self.stream = stream
+        self.identity = identity
         self.retrained = False
         self.done = 0
         self.hits = 0
-        self.place = tuple(place)
-        self._mirror = mirror
         self._asked = 0
         self._chosen: dict[int, Proposal] = {}
-        self._shown: set[int] = set()
 
     @property
     def finished(self) -> bool:
@@ -147,46 +163,25 @@ class Track:
     def _member(self, name: Value) -> Arm:
         return next(arm for arm in self.arm.members if arm.name == name)
 
-    def show(self, request: Request, step: int, value: float) -> None:
-        """Show a trial as running in its Optuna study, with its latest evaluation."""
-        if self._mirror is None:
-            return
-        number = request.proposal.number
-        if number not in self._shown:
-            self._shown.add(number)
-            self._mirror.begin(
-                number, self._params(request.proposal), self._attrs(request)
-            )
-        self._mirror.report(number, step, value)
+    def tell(self, number: int, outcome: Outcome, hit: bool) -> None:
+        """Tell the stream how a trial ended."""
+        self.stream.tell(number, outcome)
+        self.done += 1
+        self.hits += hit
 
-    def tell(self, request: Request, record: TrialRecord) -> None:
-        """Tell the stream how a trial ended, and write it into the Optuna study."""
-        crashed = record.end is EndReason.CRASHED
-        value = math.nan if crashed else self._told(record)
-        number = request.proposal.number
-        self.stream.tell(number, Outcome(value, failed=crashed))
+    def outcome(self, record: TrialRecord) -> Outcome:
+        """Return what the stream is to be told of a trial now."""
+        if record.end is EndReason.CRASHED:
+            return Outcome(math.nan, failed=True)
+        return Outcome(self._told(record))
+
+    def met(self, record: TrialRecord) -> bool:
+        """Whether a trial met the target."""
         metric = self.prepared.workload.metric
         values = record.curve["validation_metric"]
         best = values.max() if metric.mode == "max" else values.min()
         hit = metric.meets(best, self.prepared.entry.target)
-        self.done += 1
-        self.hits += hit
-        if self._mirror is None:
-            return
-        self._mirror.finish(
-            number,
-            self._params(request.proposal),
-            None if crashed else value,
-            "FAIL" if crashed else "COMPLETE",
-            dict(zip(record.curve["step"].astype(int), values, strict=True)),
-            {
-                **self._attrs(request),
-                "end_reason": str(record.end),
-                "cost": record.ledger.cost,
-                "hit": bool(hit),
-                **({"error": record.error} if record.error else {}),
-            },
-        )
+        return bool(hit)
 
     def _told(self, record: TrialRecord) -> float:
         entry = self.prepared.entry
@@ -201,28 +196,6 @@ class Track:
             self.stream.worst,
             budget=self.prepared.budget(record.spec.batch_size),
         )
-
-    def _params(self, proposal: Proposal) -> dict[str, Value]:
-        params: dict[str, Value] = dict(proposal.settings)
-        if proposal.batch_size is not None:
-            params["batch_size"] = proposal.batch_size
-        if self.role != "policy" or self.arm.tune is None:
-            params["seed"] = proposal.seed
-        return params
-
-    def _attrs(self, request: Request) -> dict[str, object]:
-        return {
-            "record": request.key,
-            "seed": request.spec.seed,
-            "batch_size": request.spec.batch_size,
-            "role": self.role,
-            "settings": {k: v for k, v in request.spec.settings},
-        }
-
-    def close(self) -> None:
-        """Write what the Optuna study still waits for, as far as its turn has come."""
-        if self._mirror is not None:
-            self._mirror.close()
 
 
 def objective_of(arm: Arm, role: Role) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from hpo_vs_adapt.plan.events import Training
 from hpo_vs_adapt.plan.packs import PackJob
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.plan.tracks import Request
 from hpo_vs_adapt.records.ledger import Spending
 from hpo_vs_adapt.schedule.worker import PackReport, crash_record
 
-__all__ = ["Board", "ScheduleSummary", "Slots", "Training"]
-
-_SHOWN_AFTER_SECONDS = 10.0  # shorter trials are written to Optuna when they end
+__all__ = ["Board", "ScheduleSummary", "Slots"]
 
 
 @dataclass(slots=True)
@@ -56,21 +54,6 @@ class Slots:
         return max(1, math.floor(self.cpu))
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What is training on one workload now.
-
-    Args:
-        packs: Number of packs.
-        trials: Number of trials in them that have not ended.
-        spent: What those trials have spent until their packs' latest reports.
-    """
-
-    packs: int = 0
-    trials: int = 0
-    spent: Spending = field(default_factory=Spending)
-
-
 class Board:
     """The packs that are out: hands them out, takes their reports, splits what fails.
 
@@ -78,7 +61,6 @@ class Board:
         plan: Gives packs and takes records.
         slots: How packs share the machines.
         lanes: The largest pack for trials like the one given.
-        changed: Called after every change, for the progress display.
     """
 
     def __init__(
@@ -86,7 +68,6 @@ class Board:
         plan: Plan,
         slots: Slots,
         lanes: Callable[[Request], int],
-        changed: Callable[[Board], None],
     ) -> None:
         self.plan = plan
         self.summary = ScheduleSummary()
@@ -94,8 +75,6 @@ class Board:
         self.jobs: dict[str, PackJob] = {}
         self._slots = slots
         self._lanes = lanes
-        self._changed = changed
-        self._started: dict[str, float] = {}
         self._last: dict[str, PackReport] = {}
         self._limits: dict[Hashable, int] = {}
 
@@ -156,8 +135,7 @@ class Board:
             )
             return None
         self.jobs[trial_id] = job
-        self._started[trial_id] = time.monotonic()
-        self._changed(self)
+        self.plan.listeners.changed(self)
         return job
 
     def take(self, trial_id: str, report: PackReport) -> None:
@@ -172,16 +150,15 @@ class Board:
             ):  # else told before its worker was lost
                 self.plan.finish(record)
                 self.summary.trials += 1
-        if time.monotonic() - self._started[trial_id] > _SHOWN_AFTER_SECONDS:
-            for key, (step, value) in report.latest.items():
-                self.plan.show(key, step, value)
+        for key, (step, value) in report.latest.items():
+            self.plan.evaluated(key, step, value)
         if report.failure is not None:
             if report.out_of_memory:
                 left = len(self.plan.unfinished(job))
                 self._limits[job.group] = max(1, left // 2)
             self._failed(job, report.failure, report.spent)
         self.plan.advance()
-        self._changed(self)
+        self.plan.listeners.changed(self)
 
     def lost(self, trial_id: str, error: BaseException | None) -> None:
         """Take note that Ray has given a pack up: its worker was lost too often."""
@@ -198,7 +175,7 @@ class Board:
         self.jobs.pop(trial_id, None)
         self._last.pop(trial_id, None)
         self.summary.packs += 1
-        self._changed(self)
+        self.plan.listeners.changed(self)
 
     def _most_lanes(self, request: Request) -> int:
         group = self.plan.group(request)

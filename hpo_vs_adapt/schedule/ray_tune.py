@@ -9,7 +9,7 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,6 @@ def run_packs(
     resources: Resources,
     address: str | None = None,
     verbose: bool = False,
-    changed: Callable[[Board], None] = lambda board: None,
 ) -> ScheduleSummary:
     """Train what a plan asks for until every stream has all its results.
 
@@ -189,7 +188,6 @@ def run_packs(
         address: A running cluster to join (``auto``, ``host:port``), or None to start
             Ray on this machine for as long as it takes.
         verbose: Whether to show what Ray and its workers print.
-        changed: Called after every change, for the progress display.
 
     Raises:
         ResourceProblem: If the cluster cannot place one pack.
@@ -203,7 +201,7 @@ def run_packs(
         slots = _slots(resources)
         arrays = {name: subject.arrays for name, subject in plan.prepared.items()}
         lanes = _LaneSizes(plan, resources, slots, arrays)
-        board = Board(plan, slots, lanes.most, changed)
+        board = Board(plan, slots, lanes.most)
         trainable = tune.with_resources(
             tune.with_parameters(
                 PackTrainable,

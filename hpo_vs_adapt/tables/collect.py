@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics import target_crossing
+from hpo_vs_adapt.plan.events import Answer
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
-from hpo_vs_adapt.plan.tracks import Request, Track
+from hpo_vs_adapt.plan.tracks import Track
 from hpo_vs_adapt.records.ledger import Purpose, Spending
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord
 from hpo_vs_adapt.study import Study
@@ -30,7 +31,7 @@ _IN_A_ROW = 2  # evaluations that make a crossing sustained
 def make_study_tables(
     study: Study,
     tracks: Iterable[Track],
-    answered: Iterable[tuple[Request, TrialRecord]],
+    answered: Iterable[Answer],
     provenance: Mapping[str, str],
 ) -> StudyTables:
     """Return the tables of the trials that have ended.
@@ -38,22 +39,25 @@ def make_study_tables(
     Args:
         study: What was compared.
         tracks: Its streams.
-        answered: What they asked for and were told.
+        answered: What they were told.
         provenance: Versions, revision and hardware.
     """
     order = {id(track): place for place, track in enumerate(_in_order(study, tracks))}
-    pairs = sorted(
-        answered, key=lambda pair: (order[id(pair[0].track)], pair[0].proposal.number)
+    answers = sorted(
+        answered,
+        key=lambda one: (order[id(one.request.track)], one.request.proposal.number),
     )
-    rows = [_row(request, record) for request, record in pairs]
+    rows = [_row(answer) for answer in answers]
     curves: dict[str, pd.DataFrame] = {}
     spending = {
-        request.key: _spending(request.key, record) for request, record in pairs
+        answer.request.key: _spending(answer.request.key, answer.record)
+        for answer in answers
     }
-    for request, record in pairs:  # the longest, where one request cut it short
-        known = curves.get(request.key)
-        if known is None or len(known) < len(record.curve):
-            curves[request.key] = record.curve.assign(key=request.key)
+    for answer in answers:  # the longest, where one request cut it short
+        key, curve = answer.request.key, answer.record.curve
+        known = curves.get(key)
+        if known is None or len(known) < len(curve):
+            curves[key] = curve.assign(key=key)
     empty = pd.DataFrame(columns=["key", *CURVE_COLUMNS])
     table = pd.concat(list(curves.values())) if curves else empty
     return StudyTables(
@@ -80,12 +84,14 @@ def _in_order(study: Study, tracks: Iterable[Track]) -> list[Track]:
             workloads.index(t.prepared.entry.name),
             arms.index(t.arm.name),
             roles.index(t.role),
-            t.place,
+            t.seed,
+            t.identity.place,
         ),
     )
 
 
-def _row(request: Request, record: TrialRecord) -> dict[str, Any]:
+def _row(answer: Answer) -> dict[str, Any]:
+    request, record = answer.request, answer.record
     track, spec, curve = request.track, request.spec, record.curve
     prepared: PreparedWorkload = track.prepared
     metric = prepared.workload.metric

@@ -142,10 +142,12 @@ def test_lost_work_is_charged_and_a_crash_is_told(plan):
     job = made.next_pack(1, lambda request: 1)
     made.charge({job.keys[0]: Spending(64)})
     made.finish(crash_record(job.keys[0], job.specs[0], "ValueError: no", 0.3))
-    request, record = made.answered[0]
-    assert record.end is EndReason.CRASHED
-    assert record.ledger.spent[Purpose.LOST].sample_gradients == 64
-    assert request.track.stream.best() is None
+    answer = made.answered[0]
+    assert answer.record.end is EndReason.CRASHED
+    assert answer.record.ledger.spent[Purpose.LOST].sample_gradients == 64
+    assert answer.outcome.failed
+    assert not answer.hit
+    assert answer.request.track.stream.best() is None
 
 
 def test_arms_that_stop_at_the_target_share_trials_with_those_that_do_not(plan):

@@ -10,6 +10,7 @@ import optuna
 import pandas as pd
 import pytest
 
+from hpo_vs_adapt.plan.events import Listener, StopsRun
 from hpo_vs_adapt.schedule import ray_tune
 from hpo_vs_adapt.seeds import derive
 from tests.running import (
@@ -281,13 +282,19 @@ def test_a_trial_that_kills_its_worker_is_found_and_the_others_go_on(
     assert json.dumps(results.summary())  # the report copes with it
 
 
+class Full(StopsRun):
+    """There is no place for what somebody has to write."""
+
+
+class Writer(Listener):
+    """Has no place any more once a trial has ended."""
+
+    def told(self, answer):
+        raise Full("the disk is full")
+
+
 def test_an_error_of_the_driver_comes_out_as_itself(tmp_path, ray_with_two_slots):
     study = make_study(tmp_path, [ADAM], seeds=[0, 1], resources={"lanes": 1})
-
-    def full(board):
-        if board.summary.trials:
-            raise OSError("the disk is full")
-
-    with pytest.raises(OSError, match=r"^the disk is full$"):
-        train(study, full)
+    with pytest.raises(Full, match=r"^the disk is full$"):
+        train(study, Writer())
     assert records_of(study)

@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+from typing_extensions import override
 
 from hpo_vs_adapt.metrics.costs.bills import arm_bills
 from hpo_vs_adapt.observers.dashboard.artifacts import report_artifact
@@ -18,13 +20,12 @@ from hpo_vs_adapt.observers.dashboard.attributes import (
     annotated,
     set_study_attributes,
 )
-from hpo_vs_adapt.observers.dashboard.notes import Answer, study_note, trial_note
+from hpo_vs_adapt.observers.dashboard.notes import study_note, trial_note
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.plan.events import Answer, AtWork, Listener
 from hpo_vs_adapt.plan.tracks import Track
+from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tables.collect import make_study_tables
-
-if TYPE_CHECKING:
-    from hpo_vs_adapt.plan.plan import Plan
 
 __all__ = ["Annotations"]
 
@@ -53,7 +54,7 @@ class _Stale:
     made_from: str
 
 
-class Annotations:
+class Annotations(Listener):
     """What people read beside the trials in the dashboard.
 
     Each Optuna study has a note, its learning curves, the race of its arm, and user
@@ -62,36 +63,47 @@ class Annotations:
     without plotly, and nothing again that is there already.
 
     Args:
-        plan: The run's streams and what they were told.
-        studies: Where their Optuna studies are.
+        study: The study at work.
+        studies: Where the Optuna studies of its streams are.
     """
 
-    def __init__(self, plan: Plan, studies: OptunaStudies) -> None:
-        self._plan = plan
+    does = "Writing notes and figures into the Optuna studies"
+
+    def __init__(self, study: Study, studies: OptunaStudies) -> None:
+        self._study = study
         self._storage = studies.storage
+        self._tracks: list[Track] = []
         self._answers: dict[Track, list[Answer]] = defaultdict(list)
-        self._taken = 0
         self._counts: dict[Track, int] = {}
         self._trial_ids: dict[tuple[int, int], int] = {}
         self._next = time.monotonic() + _SECONDS
 
-    def changed(self) -> None:
-        """Renew what has changed, unless that was done just now."""
+    @override
+    def opened(self, track: Track) -> None:
+        self._tracks.append(track)
+
+    @override
+    def told(self, answer: Answer) -> None:
+        self._answers[answer.request.track].append(answer)
+
+    @override
+    def changed(self, now: AtWork | None) -> None:
         if time.monotonic() >= self._next:
             started = time.monotonic()
-            self.renew()
-            now = time.monotonic()
-            self._next = now + max(_SECONDS, (now - started) / _SHARE)
+            self._renew()
+            ended = time.monotonic()
+            self._next = ended + max(_SECONDS, (ended - started) / _SHARE)
 
-    def renew(self) -> None:
+    @override
+    def closed(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
         """Write what has changed since it was written last."""
         if find_spec("optuna_dashboard") is None:
             return
-        for request, record in self._plan.answered[self._taken :]:
-            self._answers[request.track].append((request, record))
-        self._taken = len(self._plan.answered)
         arms: dict[_Place, list[Track]] = defaultdict(list)
-        for track in self._plan.tracks:
+        for track in self._tracks:
             arms[_place(track)].append(track)
         stale = [old for tracks in arms.values() for old in self._stale(tracks)]
         changed = {_place(old.track) for old in stale}
@@ -109,12 +121,12 @@ class Annotations:
             return []
         self._counts |= counts
         for track in tracks:
-            self._answers[track].sort(key=lambda answer: answer[0].proposal.number)
+            self._answers[track].sort(key=lambda one: one.request.proposal.number)
         billed = [a for t in tracks if t.role != "sweep" for a in self._answers[t]]
         found = []
         for track in tracks:
             try:
-                study_id = self._storage.get_study_id_from_name(self._name(track))
+                study_id = self._storage.get_study_id_from_name(track.identity.name)
                 there = self._storage.get_study_system_attrs(study_id)
             except KeyError:  # somebody has deleted it in the dashboard
                 continue
@@ -131,7 +143,7 @@ class Annotations:
         bill: Mapping[str, Any] | None,
         streams: Mapping[int, Sequence[Answer]],
     ) -> None:
-        study, answers = self._plan.study, self._answers[old.track]
+        study, answers = self._study, self._answers[old.track]
         system = {_MADE_FROM: old.made_from, **report_artifact(study.name)}
         system |= annotated(
             old.there,
@@ -146,9 +158,9 @@ class Annotations:
     def _trial_notes(self, study_id: int, answers: Sequence[Answer]) -> dict[int, str]:
         """Return notes by the id that the storage gave a trial, if it has it yet."""
         notes = {}
-        for request, record in answers:
-            note = trial_note(request, record)
-            place = (study_id, request.proposal.number)
+        for answer in answers:
+            note = trial_note(answer)
+            place = (study_id, answer.request.proposal.number)
             if note is None:
                 continue
             if place not in self._trial_ids:
@@ -168,13 +180,9 @@ class Annotations:
         answers = [answer for track in billed for answer in self._answers[track]]
         if not answers:
             return {}
-        results = make_study_tables(self._plan.study, billed, answers, {})
+        results = make_study_tables(self._study, billed, answers, {})
         bills = arm_bills(results.records).to_dict("records")
         return {(bill["workload"], bill["arm"]): bill for bill in bills}
-
-    def _name(self, track: Track) -> str:
-        place = track.place[1:]  # behind the seed, which only sorts
-        return "/".join([self._plan.study.name, *_place(track), *map(str, place)])
 
 
 def _place(track: Track) -> _Place:
@@ -218,9 +226,9 @@ def _summary(
         "arm": track.arm.name,
         "workload": track.prepared.entry.name,
         "stream": track.seed if track.seed >= 0 else None,
-        "seeds": sorted({request.spec.seed for request, _ in answers}),
+        "seeds": sorted({answer.request.spec.seed for answer in answers}),
         "best_trial": best,
-        "cost": sum(record.ledger.cost for _, record in answers),
+        "cost": sum(answer.record.ledger.cost for answer in answers),
     }
     return new | {k: value for k, value in defined.items() if k not in new}
 
@@ -228,8 +236,13 @@ def _summary(
 def _digest(track: Track, answers: Sequence[Answer]) -> str:
     """Return a hash of all that a note and its figures are made from."""
     ended = [
-        (request.proposal.number, request.key, str(record.end), len(record.curve))
-        for request, record in answers
+        (
+            answer.request.proposal.number,
+            answer.request.key,
+            str(answer.record.end),
+            len(answer.record.curve),
+        )
+        for answer in answers
     ]
     parts = (_VERSION, find_spec("plotly") is not None, track.stream.planned, ended)
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_vs_adapt.observers.dashboard.attributes import FigureParts
-from hpo_vs_adapt.observers.dashboard.notes import Answer
+from hpo_vs_adapt.plan.events import Answer
 from hpo_vs_adapt.plan.tracks import Track
 from hpo_vs_adapt.records.trials import EndReason, TrialRecord
 from hpo_vs_adapt.workloads.base import Metric
@@ -46,7 +46,8 @@ def learning_curves(track: Track, answers: Sequence[Answer]) -> FigureParts:
     most = max(2, _POINTS // max(len(answers), 1))
     groups: dict[str, list[tuple[int, Array, Array]]] = {}
     shown = True
-    for request, record in answers:
+    for answer in answers:
+        record = answer.record
         x = record.curve["sample_gradients"].to_numpy(dtype=float)
         y = record.curve["validation_metric"].to_numpy(dtype=float)
         x, y = x[np.isfinite(y)], y[np.isfinite(y)]
@@ -55,7 +56,7 @@ def learning_curves(track: Track, answers: Sequence[Answer]) -> FigureParts:
         group = _outcome(record, y, metric, target)
         kept = np.unique(np.linspace(0, len(y) - 1, min(len(y), most)).astype(int))
         shown = shown and len(kept) == len(y)
-        curve = (request.proposal.number, x[kept], y[kept])
+        curve = (answer.request.proposal.number, x[kept], y[kept])
         groups.setdefault(group, []).append(curve)
     traces = [_curves(name, groups[name]) for name in _COLOURS if name in groups]
     note = "" if shown else ", not every evaluation"
@@ -161,7 +162,8 @@ def _line(name: str, colour: str, x: Array, y: Array) -> FigureParts:
 def _best_so_far(answers: Sequence[Answer], metric: Metric) -> tuple[Array, Array]:
     """Return spending and the best value by then: where it improves, and at the end."""
     costs, values, spent = [], [], 0.0
-    for _, record in answers:
+    for answer in answers:
+        record = answer.record
         costs.append(spent + record.curve["cost"].to_numpy(dtype=float))
         values.append(record.curve["validation_metric"].to_numpy(dtype=float))
         spent += record.ledger.cost

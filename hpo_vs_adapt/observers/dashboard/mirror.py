@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo_vs_adapt.observers.dashboard.attributes import trial_marks
 from hpo_vs_adapt.observers.dashboard.storage import add_trials, create_study, set_aside
 from hpo_vs_adapt.plan.distributions import choice_label, distribution_of
+from hpo_vs_adapt.plan.events import StopsRun
 from hpo_vs_adapt.records.trials import Value
-from hpo_vs_adapt.wording import Problem
 
 __all__ = ["Attributes", "Params", "StreamChanged", "StudyMirror", "plain"]
 
@@ -31,7 +31,7 @@ Params: TypeAlias = Mapping[str, Value]
 Attributes: TypeAlias = Mapping[str, Any]
 
 
-class StreamChanged(Problem):
+class StreamChanged(StopsRun):
     """A stream suggests another trial than the one recorded under its number."""
 
 

@@ -6,19 +6,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.observers.dashboard.artifacts import report_id
-from hpo_vs_adapt.plan.tracks import Request, Track, objective_of
-from hpo_vs_adapt.records.trials import EndReason, TrialRecord, Value
+from hpo_vs_adapt.plan.events import Answer
+from hpo_vs_adapt.plan.tracks import Track, objective_of
+from hpo_vs_adapt.records.trials import EndReason, Value
 from hpo_vs_adapt.study import Arm, Space, Study, Tune
 from hpo_vs_adapt.wording import amount, counted, interval, metric_value, rate
 
-__all__ = ["Answer", "escaped", "study_note", "trial_note"]
-
-Answer: TypeAlias = tuple[Request, TrialRecord]
-"""A trial that was asked for, and how it ended."""
+__all__ = ["escaped", "study_note", "trial_note"]
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>&$|~^{}])")  # of those that matter within a line
 
@@ -59,6 +57,7 @@ def study_note(
     entry, arm = track.prepared.entry, track.arm
     better = "higher" if Direction(entry.metric.mode).up else "lower"
     report = f"/artifacts/{study_id}/{report_id(study.name)}"
+    spent = sum(answer.record.ledger.cost for answer in answers)
     rows = {
         "Workload": f"{escaped(entry.name)}; {escaped(entry.metric.name)}, "
         f"{better} is better",
@@ -69,8 +68,7 @@ def study_note(
         "A trial's value": escaped(_value(track)),
         "Ended": escaped(_ends(answers)),
         "Best value": _best(track),
-        "Cost so far": f"{amount(sum(r.ledger.cost for _, r in answers))} sample "
-        "gradients",
+        "Cost so far": f"{amount(spent)} sample gradients",
         "Bill of the arm": escaped(_bill(bill)),
         "Made by": escaped(study.command or "hpo_vs_adapt.run_study in Python"),
         "Report": f"[index.html]({report}), served by `hpo-vs-adapt dashboard`",
@@ -82,8 +80,9 @@ def study_note(
     return "\n".join([title, "", gist, "", "| | |", "|---|---|", *table, "", ""])
 
 
-def trial_note(request: Request, record: TrialRecord) -> str | None:
+def trial_note(answer: Answer) -> str | None:
     """Return the note on a trial that did not run as planned, or None."""
+    record = answer.record
     if record.end is EndReason.CRASHED:
         error = f": {escaped(record.error)}" if record.error else ""
         return f"**Crashed**{error}. It has no value."
@@ -95,7 +94,7 @@ def trial_note(request: Request, record: TrialRecord) -> str | None:
     step = int(record.curve["step"].iloc[-1]) if len(record.curve) else 0
     return (
         f"**Diverged** {spent}, step {step}: loss or weights were no longer finite. "
-        f"It is charged. Its value is {escaped(_diverged(request.track))}."
+        f"It is charged. Its value is {escaped(_diverged(answer.request.track))}."
     )
 
 
@@ -179,7 +178,7 @@ def _diverged(track: Track) -> str:
 
 
 def _ends(answers: Sequence[Answer]) -> str:
-    counts = Counter(record.end for _, record in answers)
+    counts = Counter(answer.record.end for answer in answers)
     return ", ".join(
         f"{counts[end]} {text}" for end, text in _ENDS.items() if end in counts
     )

@@ -25,9 +25,11 @@ from hpo_vs_adapt.observers.dashboard.urls import (
     journal_path,
     parse_url,
 )
+from hpo_vs_adapt.plan.events import StopsRun
 from hpo_vs_adapt.records.storage import StorageProblem
 
 __all__ = [
+    "OtherWriter",
     "StorageProblem",
     "add_trials",
     "close_storage",
@@ -38,6 +40,10 @@ __all__ = [
 
 
 _PAUSES = (0.1, 0.3, 1.0)  # seconds; making the tables takes a tenth of one
+
+
+class OtherWriter(StorageProblem, StopsRun):
+    """Somebody else writes the same Optuna study."""
 
 
 def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
@@ -157,7 +163,7 @@ def add_trials(
     of one insert a table.
 
     Raises:
-        StorageProblem: If somebody else has written trials, so that these would get
+        OtherWriter: If somebody else has written trials, so that these would get
             other numbers than their own.
     """
     if not isinstance(storage, RDBStorage):
@@ -171,7 +177,7 @@ def add_trials(
         count = sqlalchemy.select(sqlalchemy.func.count(models.TrialModel.trial_id))
         taken = session.execute(count.filter_by(study_id=study_id)).scalar_one()
         if taken != trials[0].number:
-            raise StorageProblem(
+            raise OtherWriter(
                 f"Trial {trials[0].number} cannot be written: its Optuna study has "
                 f"{taken} trials. Let one run at a time write to it, and run again."
             )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
+
+from typing_extensions import override
 
 from hpo_vs_adapt.observers.logs.trials import (
     LoggedTrial,
@@ -15,14 +18,16 @@ from hpo_vs_adapt.observers.logs.trials import (
     TrialLog,
     make_logged_trials,
 )
+from hpo_vs_adapt.plan.events import Answer, AtWork, Listener
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.plan.tracks import Request
-from hpo_vs_adapt.records.trials import TrialRecord
 
 __all__ = ["LOGS", "LogProblem", "TrialLogs", "open_logs"]
 
 
-class TrialLogs:
+_SECONDS = 0.25  # between two looks at what has ended: many at once are quicker
+
+
+class TrialLogs(Listener):
     """Logs that are written in threads of their own, so that no trial waits for them.
 
     The end of a ``with`` block waits until all is written; Ctrl-C and errors leave out
@@ -30,10 +35,16 @@ class TrialLogs:
     the records are kept, so it can be logged later.
 
     Args:
+        study: That the trials belong to.
         logs: Where each trial goes.
     """
 
-    def __init__(self, logs: Iterable[TrialLog] = ()) -> None:
+    does = "Logging trials"
+
+    def __init__(self, study: Study, logs: Iterable[TrialLog]) -> None:
+        self._study = study
+        self._ended: list[Answer] = []
+        self._due = 0.0
         self._writers = [_Writer(log) for log in logs]
 
     def __enter__(self) -> TrialLogs:
@@ -65,16 +76,23 @@ class TrialLogs:
         """Why trials were not logged, one a log at most."""
         return [w.problem for w in self._writers if w.problem is not None]
 
-    def add(
-        self, study: Study, answered: Iterable[tuple[Request, TrialRecord]]
-    ) -> None:
-        """Log trials soon.
+    @override
+    def told(self, answer: Answer) -> None:
+        self._ended.append(answer)
 
-        Args:
-            study: That they belong to.
-            answered: What its streams asked for and were told.
-        """
-        for trial in make_logged_trials(study, answered) if self._writers else ():
+    @override
+    def changed(self, now: AtWork | None) -> None:
+        if time.monotonic() >= self._due:
+            self._pass_on()
+            self._due = time.monotonic() + _SECONDS
+
+    @override
+    def closed(self) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        ended, self._ended = self._ended, []
+        for trial in make_logged_trials(self._study, ended):
             for writer in self._writers:
                 writer.add(trial)
 
@@ -150,7 +168,7 @@ def open_logs(wanted: Sequence[str], study: Study) -> TrialLogs:
         if kind not in LOGS:
             raise LogProblem(f"`--log` must be {' or '.join(LOGS)}; got {kind!r}.")
         logs.append(LOGS[kind](study, place))
-    return TrialLogs(logs)
+    return TrialLogs(study, logs)
 
 
 def _tensorboard(study: Study, place: str) -> TrialLog:

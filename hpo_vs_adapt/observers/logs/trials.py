@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.tables.collect import make_study_tables
+from hpo_vs_adapt.plan.events import Answer
+from hpo_vs_adapt.plan.tracks import Track
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.plan.tracks import Request, Track
-from hpo_vs_adapt.records.trials import TrialRecord
+from hpo_vs_adapt.tables.collect import make_study_tables
 from hpo_vs_adapt.wording import Problem
 
 __all__ = ["LogProblem", "LoggedTrial", "Point", "TrialLog", "make_logged_trials"]
@@ -150,42 +150,36 @@ class TrialLog(ABC):
         """
 
 
-def make_logged_trials(
-    study: Study, answered: Iterable[tuple[Request, TrialRecord]]
-) -> list[LoggedTrial]:
+def make_logged_trials(study: Study, answers: Iterable[Answer]) -> list[LoggedTrial]:
     """Return trials as they are logged.
 
     Args:
         study: That they belong to.
-        answered: What its streams asked for and were told.
+        answers: What its streams were told.
     """
-    by_track: dict[Track, list[tuple[Request, TrialRecord]]] = {}
-    for pair in answered:
-        by_track.setdefault(pair[0].track, []).append(pair)
+    by_track: dict[Track, list[Answer]] = {}
+    for answer in answers:
+        by_track.setdefault(answer.request.track, []).append(answer)
     trials = []
-    for track, pairs in by_track.items():
-        pairs.sort(key=lambda pair: pair[0].proposal.number)  # as the rows are
-        rows = make_study_tables(study, [track], pairs, {}).records.to_dict("records")
+    for track, told in by_track.items():
+        told.sort(key=lambda answer: answer.request.proposal.number)  # as the rows are
+        rows = make_study_tables(study, [track], told, {}).records.to_dict("records")
         trials += [
-            _logged(study, track, row, record.curve)
-            for row, (_, record) in zip(rows, pairs, strict=True)
+            _logged(track, row, answer.record.curve)
+            for row, answer in zip(rows, told, strict=True)
         ]
     return trials
 
 
-def _logged(
-    study: Study, track: Track, row: Mapping[Any, Any], curve: pd.DataFrame
-) -> LoggedTrial:
-    # The first part of a stream's place sorts it; the others name its Optuna study.
-    within = [str(part) for part in track.place[1:]]
-    stream = (study.name, row["workload"], row["arm"], *within)
+def _logged(track: Track, row: Mapping[Any, Any], curve: pd.DataFrame) -> LoggedTrial:
+    identity = track.identity
     tags = {name: str(row[name]) for name in _TAGS}
-    tags |= {"study": study.name, "record": row["key"], "optuna": "/".join(stream)}
+    tags |= {"study": identity.place[0], "record": row["key"], "optuna": identity.name}
     if row["error"]:
         tags["error"] = row["error"]
     final = {name: float(row[name]) for name in _FINAL}
     return LoggedTrial(
-        (*stream, str(row["number"])),
+        (*identity.place, str(row["number"])),
         {
             "rule": row["rule"],
             "batch_size": row["batch_size"],

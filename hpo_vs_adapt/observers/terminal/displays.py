@@ -83,11 +83,13 @@ class LiveProgress(Display):
     def close(self) -> None:
         if not self._live.is_started:
             return
-        if self._last is not None:  # all arms: nothing is redrawn after this
-            self._live.vertical_overflow = "visible"
-            view = race_view(self._last, self._console.width)
-            self._live.update(view, refresh=True)
-        self._live.stop()
+        try:
+            if self._last is not None:  # all arms: nothing is redrawn after this
+                self._live.vertical_overflow = "visible"
+                view = race_view(self._last, self._console.width)
+                self._live.update(view, refresh=True)
+        finally:
+            self._live.stop()
 
 
 class PlainProgress(Display):

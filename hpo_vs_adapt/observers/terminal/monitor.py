@@ -1,9 +1,12 @@
-"""Telling people and logs how far a run is, without slowing it down."""
+"""Telling people how far a run is, without slowing it down."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from hpo_vs_adapt.observers.terminal.progress import (
     Progress,
@@ -12,15 +15,14 @@ from hpo_vs_adapt.observers.terminal.progress import (
 )
 from hpo_vs_adapt.observers.terminal.race import Race
 from hpo_vs_adapt.observers.terminal.time_left import TimeLeft
-from hpo_vs_adapt.plan.plan import Plan
+from hpo_vs_adapt.plan.events import Answer, AtWork, Listener, Training
 from hpo_vs_adapt.records.trials import EndReason
-from hpo_vs_adapt.schedule.board import Board, Training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hpo_vs_adapt.observers.logs.logs import TrialLogs
-    from hpo_vs_adapt.plan.tracks import Request
+    from hpo_vs_adapt.plan.prepared import PreparedWorkload
+    from hpo_vs_adapt.plan.tracks import Request, Track
 
 __all__ = ["Monitor"]
 
@@ -34,73 +36,73 @@ HIDDEN_SECONDS = 5.0
 """Progress is shown at least this often all the same, if anything happens."""
 
 
-class Monitor:
-    """Tells somebody how far a study is, not too often, and logs what has ended.
+class Monitor(Listener):
+    """Tells somebody how far a study is, not too often.
 
     Args:
-        plan: The study at work.
         progress: Somebody who wants to know.
-        logs: Where trials are logged as they end.
     """
 
-    def __init__(
-        self, plan: Plan, progress: Progress | None, logs: TrialLogs | None = None
-    ) -> None:
-        self._plan = plan
+    does = "Showing progress"
+
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._logs = logs
-        self._race = Race(plan.tracks)
+        self._race = Race()
         self._time_left = TimeLeft()
+        self._workloads: dict[str, PreparedWorkload] = {}
+        # Who waits for the trials that are trained here, by their keys.
+        self._training: dict[str, dict[Request, None]] = defaultdict(dict)
+        self._trains = False
+        self._found = 0
         self._started = time.monotonic()
         self._due = 0.0
-        self._found = len(plan.answered)
-        self._seen = 0
-        self._sent: set[str] = set()
-        self._packs = 0
 
-    def changed(self, board: Board) -> None:
-        """Show how far the study is, unless that was shown just now."""
-        self._note(board)
+    @override
+    def opened(self, track: Track) -> None:
+        self._race.add(track)
+        self._workloads[track.prepared.entry.name] = track.prepared
+
+    @override
+    def started(self, request: Request) -> None:
+        self._trains = True
+        self._training[request.key][request] = None
+
+    @override
+    def told(self, answer: Answer) -> None:
+        self._race.take(answer)
+        self._found += not self._trains
+        request = answer.request
+        # Measured once, though several may have asked for it.
+        if self._training.pop(request.key, None) is not None:
+            workload = request.track.prepared.entry.name
+            self._time_left.take(workload, request.track.arm.name, answer.record)
+
+    @override
+    def changed(self, now: AtWork | None) -> None:
         if time.monotonic() >= self._due:
-            self.show(board)
+            self._show(now)
 
-    def show(self, board: Board | None = None) -> None:
-        """Show how far the study is, and log what has ended."""
-        self._take()
+    @override
+    def closed(self) -> None:
+        self._show(None)
+        self._progress.close()
+
+    def _show(self, now: AtWork | None) -> None:
         begun = time.monotonic()
-        if self._progress is not None:
-            self._progress.update(self._snapshot(begun, board))
+        try:
+            self._progress.update(self._snapshot(begun, now))
+        except Exception:
+            self._progress.close()  # it may hold the terminal, and hears no more of us
+            raise
         # A slow terminal gets fewer pictures; training does not wait for it.
         pause = (time.monotonic() - begun) / SHOW_SHARE
         self._due = begun + min(max(SHOW_SECONDS, pause), HIDDEN_SECONDS)
 
-    def _note(self, board: Board) -> None:
-        """Note which trials are trained here, not found."""
-        for job in board.jobs.values():
-            if job.number > self._packs:
-                self._packs = job.number
-                self._sent.update(job.keys)
-
-    def _take(self) -> None:
-        """Take in the trials that have ended since the last time."""
-        ended = self._plan.answered[self._seen :]
-        self._seen += len(ended)
-        if self._logs is not None:
-            self._logs.add(self._plan.study, ended)
-        if self._progress is None:
-            return
-        for request, record in ended:
-            self._race.take(request, record)
-            if request.key in self._sent:  # once, though several may have asked for it
-                self._sent.remove(request.key)
-                workload = request.track.prepared.entry.name
-                self._time_left.take(workload, request.track.arm.name, record)
-
-    def _snapshot(self, now: float, board: Board | None) -> Snapshot:
-        training = board.training if board else {}
-        arms = self._race.arms(self._asked(board.latest) if board else ())
+    def _snapshot(self, time_now: float, now: AtWork | None) -> Snapshot:
+        training = now.training if now else {}
+        arms = self._race.arms(self._asked(now.latest) if now else ())
         remaining, unmeasured = self._time_left.estimate(
-            now, self._race.work(), training
+            time_now, self._race.work(), training
         )
         return Snapshot(
             packs=sum(part.packs for part in training.values()),
@@ -109,9 +111,11 @@ class Monitor:
             planned=sum(arm.planned for arm in arms),
             found=self._found,
             arms=arms,
-            elapsed=now - self._started,
+            elapsed=time_now - self._started,
             remaining=remaining,
-            workloads=self._workloads(training),
+            workloads=tuple(
+                _workload(prepared, training) for prepared in self._workloads.values()
+            ),
             diverged=self._race.ends[EndReason.DIVERGED],
             crashed=self._race.ends[EndReason.CRASHED],
             unmeasured=unmeasured,
@@ -122,16 +126,13 @@ class Monitor:
     ) -> Iterator[tuple[Request, float | None]]:
         """Yield trials in training once for each stream that has asked for them."""
         for key, value in latest.items():
-            for request in self._plan.asked_by(key):
+            for request in self._training.get(key, ()):
                 yield request, value
 
-    def _workloads(
-        self, training: Mapping[str, Training]
-    ) -> tuple[WorkloadProgress, ...]:
-        shown = []
-        for name, prepared in self._plan.prepared.items():
-            metric = prepared.workload.metric
-            now = training.get(name, Training()).trials
-            target = prepared.entry.target
-            shown.append(WorkloadProgress(name, metric.name, metric.mode, target, now))
-        return tuple(shown)
+
+def _workload(
+    prepared: PreparedWorkload, training: Mapping[str, Training]
+) -> WorkloadProgress:
+    metric, entry = prepared.workload.metric, prepared.entry
+    now = training.get(entry.name, Training()).trials
+    return WorkloadProgress(entry.name, metric.name, metric.mode, entry.target, now)

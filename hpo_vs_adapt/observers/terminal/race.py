@@ -16,6 +16,7 @@ from hpo_vs_adapt.metrics.basics.cost import (
 from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.metrics.basics.hits import finite_part, first_hit
 from hpo_vs_adapt.observers.terminal.progress import ArmProgress
+from hpo_vs_adapt.plan.events import Answer
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.ledger import Purpose, Spending
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord
@@ -51,29 +52,28 @@ class Race:
 
     A trial is looked at once, when it has ended, and an arm counted again only if one
     of its trials has: with thousands of records this costs no more than with a few.
-
-    Args:
-        tracks: The streams that the study starts with.
     """
 
-    def __init__(self, tracks: Iterable[Track]) -> None:
+    def __init__(self) -> None:
         self.ends: Counter[EndReason] = Counter()
         self._runners: dict[tuple[str, str], _Runner] = {}
-        for track in tracks:
-            place = _place(track)
-            if place not in self._runners:
-                self._runners[place] = _Runner(*place, track.arm)
-            self._runners[place].tracks.append(track)
 
-    def take(self, request: Request, record: TrialRecord) -> None:
+    def add(self, track: Track) -> None:
+        """Take note of a stream."""
+        place = _place(track)
+        if place not in self._runners:
+            self._runners[place] = _Runner(*place, track.arm)
+        self._runners[place].tracks.append(track)
+
+    def take(self, answer: Answer) -> None:
         """Take note of how a trial ended."""
-        self.ends[record.end] += 1
-        track = request.track
+        self.ends[answer.record.end] += 1
+        track = answer.request.track
         runner = self._runners[_place(track)]
         runner.done += 1
         runner.known = None
         if track.role == "policy":
-            runner.take(request, record)
+            runner.take(answer.request, answer.record)
 
     def arms(
         self, training: Iterable[tuple[Request, float | None]] = ()

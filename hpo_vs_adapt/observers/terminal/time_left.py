@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hpo_vs_adapt.observers.terminal.race import Work
+from hpo_vs_adapt.plan.events import Training
 from hpo_vs_adapt.records.trials import TrialRecord
-from hpo_vs_adapt.schedule.board import Training
 
 __all__ = ["TimeLeft"]
 

@@ -11,6 +11,7 @@ import optuna_dashboard
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo_vs_adapt.observers.dashboard.annotations import Annotations
+from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.plan.packs import PackJob
 from hpo_vs_adapt.plan.plan import Plan
@@ -53,8 +54,8 @@ def noted_study(folder: Path) -> Study:
 def train(study: Study, packs: int = 100) -> None:
     """Train some packs in this process, and write notes and figures."""
     with OptunaStudies(study.storage.optuna) as studies:
-        plan = Plan(study, RecordStore(study.storage.records), studies)
-        notes = Annotations(plan, studies)
+        listeners = [StreamMirrors(studies), Annotations(study, studies)]
+        plan = Plan(study, RecordStore(study.storage.records), listeners)
         plan.advance()
         for _ in range(packs):
             job = plan.next_pack(1, lambda request: 100)
@@ -62,8 +63,7 @@ def train(study: Study, packs: int = 100) -> None:
                 break
             _train(plan, job)
             plan.advance()
-        plan.close()
-        notes.renew()
+        plan.listeners.closed()
 
 
 def _train(plan: Plan, job: PackJob) -> None:

@@ -21,6 +21,7 @@ from hpo_vs_adapt.observers.dashboard.attributes import (
 )
 from hpo_vs_adapt.observers.dashboard.notes import escaped, trial_note
 from hpo_vs_adapt.observers.dashboard.storage import close_storage, open_storage
+from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
@@ -173,14 +174,16 @@ def test_trials_that_diverged_are_complete_and_infeasible_unless_their_cost_coun
 def test_a_pruned_trial_says_so_and_a_whole_one_has_no_note(study):
     plan = Plan(study, RecordStore(study.storage.records, writable=False))
     plan.advance()
-    request, record = plan.answered[0]
-    pruned = dataclasses.replace(record, end=EndReason.PRUNED)
-    spent = amount(record.ledger.cost)
+    answer = plan.answered[0]
+
+    def ended(end):
+        record = dataclasses.replace(answer.record, end=end)
+        return dataclasses.replace(answer, record=record)
+
+    spent = amount(answer.record.ledger.cost)
     said = f"**Pruned** after {spent} sample gradients. It is charged."
-    assert trial_note(request, pruned) == said
-    assert (
-        trial_note(request, dataclasses.replace(record, end=EndReason.TARGET)) is None
-    )
+    assert trial_note(ended(EndReason.PRUNED)) == said
+    assert trial_note(ended(EndReason.TARGET)) is None
 
 
 @pytest.mark.slow
@@ -295,12 +298,12 @@ def test_without_its_packages_a_run_writes_no_more_than_it_can(
 def test_a_study_deleted_in_the_dashboard_stops_no_run(tmp_path):
     study = noted_study(tmp_path)
     with OptunaStudies(study.storage.optuna) as studies:
-        plan = Plan(study, RecordStore(study.storage.records), studies)
-        notes = Annotations(plan, studies)
+        listeners = [StreamMirrors(studies), Annotations(study, studies)]
+        plan = Plan(study, RecordStore(study.storage.records), listeners)
         plan.advance()
         name = "tiny/iris_logreg/grid/0"
         optuna.delete_study(study_name=name, storage=study.storage.optuna)
-        notes.renew()
+        plan.listeners.closed()
     assert note(study, full("grid/1")).startswith("## grid on")
 
 
@@ -310,13 +313,13 @@ def test_a_run_does_not_stop_for_notes_more_often_than_now_and_then(
 ):
     study = noted_study(tmp_path)
     with OptunaStudies(study.storage.optuna) as studies:
-        plan = Plan(study, RecordStore(study.storage.records), studies)
-        plan.advance()
-        Annotations(plan, studies).changed()
-        assert note(study, full("grid/0")) == ""
-        monkeypatch.setattr(annotations, "_SECONDS", 0.0)
-        Annotations(plan, studies).changed()
-    assert note(study, full("grid/0")) != ""
+        for wait, there in [(annotations._SECONDS, False), (0.0, True)]:
+            monkeypatch.setattr(annotations, "_SECONDS", wait)
+            listeners = [StreamMirrors(studies), Annotations(study, studies)]
+            plan = Plan(study, RecordStore(study.storage.records), listeners)
+            plan.advance()
+            plan.listeners.changed(None)
+            assert (note(study, full("grid/0")) != "") == there
 
 
 def test_attributes_written_at_once_are_those_that_optuna_reads(url):

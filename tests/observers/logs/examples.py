@@ -89,6 +89,6 @@ def answers(study: Study) -> list[LoggedTrial]:
             return True
 
     heard: list[LoggedTrial] = []
-    with TrialLogs([Listening()]) as logs:
+    with TrialLogs(study, [Listening()]) as logs:
         load_results(study, logs)
     return heard

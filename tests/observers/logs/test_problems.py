@@ -115,7 +115,7 @@ def test_an_error_while_logging_leaves_out_what_is_not_written(again):
             return True
 
     begun, go_on = threading.Event(), threading.Event()
-    logs = TrialLogs([Slow()])
+    logs = TrialLogs(again, [Slow()])
     load_results(again, logs)
     begun.wait()
     with pytest.raises(KeyboardInterrupt), logs:

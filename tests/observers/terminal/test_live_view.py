@@ -24,10 +24,10 @@ from hpo_vs_adapt.observers.terminal.progress import (
     WorkloadProgress,
 )
 from hpo_vs_adapt.observers.terminal.race_view import race_view
+from hpo_vs_adapt.plan.events import Training
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.run import run_study
-from hpo_vs_adapt.schedule.board import Training
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.wording import UNKNOWN
 from tests.running import grid, make_study, ray_here
@@ -418,7 +418,6 @@ class IdleBoard:
     """A board with nothing on it."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, object] = {}
         self.training: dict[str, Training] = {}
         self.latest: dict[str, float] = {}
 
@@ -431,9 +430,9 @@ def test_a_slow_terminal_gets_fewer_frames(tmp_path, monkeypatch, seconds, frame
     clock = Clock()
     monkeypatch.setattr("hpo_vs_adapt.observers.terminal.monitor.time", clock)
     study = make_study(tmp_path, ARMS[3:4], WORKLOADS[:1])
-    plan = Plan(study, RecordStore(study.storage.records, writable=False))
     terminal = SlowTerminal(clock, seconds)
-    monitor = Monitor(plan, terminal)
+    monitor = Monitor(terminal)
+    Plan(study, RecordStore(study.storage.records, writable=False), [monitor])
     begun = clock.now
     while clock.now < begun + 10:
         monitor.changed(IdleBoard())
@@ -443,10 +442,11 @@ def test_a_slow_terminal_gets_fewer_frames(tmp_path, monkeypatch, seconds, frame
 
 def test_a_study_without_a_trial_has_a_view(tmp_path):
     study: Study = make_study(tmp_path, ARMS, WORKLOADS, seeds=[0])
-    plan = Plan(study, RecordStore(study.storage.records, writable=False))
-    plan.advance()
     recorder = Recorder()
-    Monitor(plan, recorder).show()
+    store = RecordStore(study.storage.records, writable=False)
+    plan = Plan(study, store, [Monitor(recorder)])
+    plan.advance()
+    plan.listeners.changed(None)
     lines = text(recorder.snapshots[0])
     assert lines[0] == f"0 of {recorder.snapshots[0].planned} trials, 0 hits"
     assert "time left unknown" in lines[1]

@@ -4,8 +4,8 @@ import pytest
 
 from hpo_vs_adapt.observers.terminal.race import Work
 from hpo_vs_adapt.observers.terminal.time_left import TimeLeft
+from hpo_vs_adapt.plan.events import Training
 from hpo_vs_adapt.records.ledger import Spending
-from hpo_vs_adapt.schedule.board import Training
 from tests.record_examples import make_record
 
 WORK = Work("digits_mlp", "a", trials=10, rounds=1, samples=1000)
