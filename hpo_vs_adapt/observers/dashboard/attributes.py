@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import optuna
-import sqlalchemy
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
-from optuna.storages._rdb import models
-from sqlalchemy.orm import Session
 
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
 from hpo_vs_adapt.observers.dashboard.artifacts import curve_artifact
+from hpo_vs_adapt.observers.dashboard.rows import replace_attributes
 from hpo_vs_adapt.records.trials import EndReason
 
 __all__ = [
@@ -118,8 +115,7 @@ def set_study_attributes(
 ) -> None:
     """Set attributes of a study; those that are not named stay.
 
-    Optuna writes each with a query and a commit of its own, and a figure is dozens of
-    them. In a database they are one transaction here.
+    In a database they are one transaction; see `replace_attributes`.
 
     Args:
         storage: Where the study is.
@@ -133,24 +129,4 @@ def set_study_attributes(
         for key, value in system.items():
             storage.set_study_system_attr(study_id, key, value)
         return
-    with Session(storage.engine) as session, session.begin():
-        _replace(session, models.StudyUserAttributeModel, study_id, user)
-        _replace(session, models.StudySystemAttributeModel, study_id, system)
-
-
-def _replace(
-    session: Session, model: type, study_id: int, attributes: Mapping[str, Any]
-) -> None:
-    if not attributes:
-        return
-    table = cast(sqlalchemy.Table, vars(model)["__table__"])
-    old = sqlalchemy.delete(table).where(
-        table.c.study_id == study_id, table.c.key == sqlalchemy.bindparam("old")
-    )
-    # One statement for each key: a list of them all can be too long for a database.
-    session.connection().execute(old, [{"old": key} for key in attributes])
-    rows = [
-        {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
-    ]
-    session.connection().execute(sqlalchemy.insert(table), rows)
+    replace_attributes(storage.engine, study_id, user, system)

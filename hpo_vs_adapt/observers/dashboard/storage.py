@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,23 +12,20 @@ from typing import Any
 import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages._rdb import models
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.orm import Session
 
 from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
+from hpo_vs_adapt.observers.dashboard.rows import insert_trials, rename_study
 from hpo_vs_adapt.observers.dashboard.urls import (
     does_not_open,
     journal_path,
     parse_url,
 )
-from hpo_vs_adapt.plan.events import StopsRun
 from hpo_vs_adapt.records.storage import StorageProblem
 
 __all__ = [
-    "OtherWriter",
     "StorageProblem",
     "add_trials",
     "close_storage",
@@ -38,12 +34,7 @@ __all__ = [
     "set_aside",
 ]
 
-
 _PAUSES = (0.1, 0.3, 1.0)  # seconds; making the tables takes a tenth of one
-
-
-class OtherWriter(StorageProblem, StopsRun):
-    """Somebody else writes the same Optuna study."""
 
 
 def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
@@ -129,9 +120,7 @@ def set_aside(
     now = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
     storage.set_study_user_attr(study_id, "set_aside", now)
     if isinstance(storage, RDBStorage):
-        with Session(storage.engine) as session, session.begin():
-            renamed = sqlalchemy.update(models.StudyModel).values(study_name=free)
-            session.execute(renamed.where(models.StudyModel.study_id == study_id))
+        rename_study(storage.engine, study_id, free)
     else:  # Optuna itself does not rename
         with quiet_optuna():
             optuna.copy_study(
@@ -158,9 +147,7 @@ def add_trials(
 ) -> None:
     """Write trials with all that belongs to them, in one transaction.
 
-    Optuna writes each value and each attribute with a query and an insert of its own;
-    in a database that can take longer than training a small model. Here they are rows
-    of one insert a table.
+    In a database they are rows of one insert a table; see `insert_trials`.
 
     Raises:
         OtherWriter: If somebody else has written trials, so that these would get
@@ -170,78 +157,7 @@ def add_trials(
         for trial in trials:
             storage.create_new_trial(study_id, trial)
         return
-    with Session(storage.engine) as session, session.begin():
-        study = sqlalchemy.select(models.StudyModel.study_id)
-        # The lock is Optuna's own way to keep trial numbers apart (none in SQLite).
-        session.execute(study.filter_by(study_id=study_id).with_for_update()).one()
-        count = sqlalchemy.select(sqlalchemy.func.count(models.TrialModel.trial_id))
-        taken = session.execute(count.filter_by(study_id=study_id)).scalar_one()
-        if taken != trials[0].number:
-            raise OtherWriter(
-                f"Trial {trials[0].number} cannot be written: its Optuna study has "
-                f"{taken} trials. Let one run at a time write to it, and run again."
-            )
-        for trial in trials:
-            _add_trial(session, study_id, trial)
-
-
-def _add_trial(session: Session, study_id: int, trial: FrozenTrial) -> None:
-    row = models.TrialModel(
-        number=trial.number,
-        study_id=study_id,
-        state=trial.state,
-        datetime_start=trial.datetime_start,
-        datetime_complete=trial.datetime_complete,
-    )
-    session.add(row)
-    session.flush()
-    for model, rows in _rows(trial).items():
-        if rows:
-            keyed = [{"trial_id": row.trial_id, **entry} for entry in rows]
-            session.execute(sqlalchemy.insert(model), keyed)
-
-
-def _rows(trial: FrozenTrial) -> dict[type, list[dict[str, Any]]]:
-    """Return the rows of a trial in every table but that of the trials."""
-    value, between = models.TrialValueModel, models.TrialIntermediateValueModel
-    params, values, steps = [], [], []
-    for name, param in trial.params.items():
-        distribution = trial.distributions[name]
-        params.append(
-            {
-                "param_name": name,
-                "param_value": distribution.to_internal_repr(param),
-                "distribution_json": optuna.distributions.distribution_to_json(
-                    distribution
-                ),
-            }
-        )
-    if trial.value is not None:
-        stored, kind = value.value_to_stored_repr(trial.value)
-        values.append({"objective": 0, "value": stored, "value_type": kind})
-    for step, number in trial.intermediate_values.items():
-        stored, between_kind = between.intermediate_value_to_stored_repr(number)
-        steps.append(
-            {
-                "step": step,
-                "intermediate_value": stored,
-                "intermediate_value_type": between_kind,
-            }
-        )
-    return {
-        models.TrialParamModel: params,
-        value: values,
-        between: steps,
-        models.TrialUserAttributeModel: _attribute_rows(trial.user_attrs),
-        models.TrialSystemAttributeModel: _attribute_rows(trial.system_attrs),
-    }
-
-
-def _attribute_rows(attributes: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
-    ]
+    insert_trials(storage.engine, study_id, trials)
 
 
 def _open_database(

@@ -12,6 +12,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
+from hpo_vs_adapt.observers.dashboard.rows import OtherWriter
 from hpo_vs_adapt.observers.dashboard.storage import (
     add_trials,
     close_storage,
@@ -25,9 +26,7 @@ def test_a_second_writer_is_noticed(tmp_path):
     url = f"sqlite:///{tmp_path}/optuna.db"
     with mirrored(url) as one, mirrored(url) as other:
         finish(one, 0)
-        with pytest.raises(
-            StorageProblem, match=r"Trial 0 .* has 1 trials\. Let one run"
-        ):
+        with pytest.raises(OtherWriter, match=r"Trial 0 .* has 1 trials\. Let one run"):
             finish(other, 0)
 
 
