@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from hpo_vs_adapt.metrics.basics.hits import first_hit
 from hpo_vs_adapt.plan.distributions import Domain
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
 from hpo_vs_adapt.plan.tuning import (
@@ -177,11 +178,9 @@ class Track:
 
     def met(self, record: TrialRecord) -> bool:
         """Whether a trial met the target."""
-        metric = self.prepared.workload.metric
+        mode = self.prepared.workload.metric.mode
         values = record.curve["validation_metric"]
-        best = values.max() if metric.mode == "max" else values.min()
-        hit = metric.meets(best, self.prepared.entry.target)
-        return bool(hit)
+        return first_hit(values, self.prepared.entry.target, mode) is not None
 
     def _told(self, record: TrialRecord) -> float:
         entry = self.prepared.entry

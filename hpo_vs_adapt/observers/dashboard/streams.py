@@ -38,7 +38,7 @@ class StreamMirrors(Listener):
         self._mirrors[track] = self._studies.open(
             identity.name,
             identity.definition,
-            "minimize" if track.stream.mode == "min" else "maximize",
+            track.stream.direction.verb,
             _study_attributes(track),
             identity.space,
         )
