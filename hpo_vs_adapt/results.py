@@ -1,9 +1,8 @@
-"""What a study has found: tidy tables of trials and curves."""
+"""What a run returns: a study's trials, and every table and report made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from hpo_vs_adapt import metrics
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.study_tables import (
     PROGRESS_COLUMNS,
     SPENDING_COLUMNS,
@@ -21,15 +21,19 @@ from hpo_vs_adapt.tables.study_tables import (
 __all__ = ["PROGRESS_COLUMNS", "SPENDING_COLUMNS", "TRIAL_COLUMNS", "Results"]
 
 
-@dataclass(frozen=True)
 class Results:
     """The trials that exist of a study, and all that is made of them.
+
+    What is made is kept: a table is the same in the report, in the summary and here,
+    and no analysis is made twice.
 
     Args:
         given: What the records say.
     """
 
-    given: StudyTables
+    def __init__(self, given: StudyTables) -> None:
+        self.given = given
+        self._tables = Tables(given)
 
     @property
     def study(self) -> Study:
@@ -84,105 +88,107 @@ class Results:
         """What one ordinary training costs on each workload, in sample gradients."""
         return self.given.trainings
 
+    def table(self, name: str, **parameters: float) -> pd.DataFrame:
+        """Return a table of the report, of one's own to change.
+
+        Args:
+            name: As its CSV file is called, without suffix.
+            parameters: Other ones than the report's: `failure_price` of bills, ranking
+                and by_workers, `points` of target_sweep, `ratio` and `power` of
+                seeds_needed.
+
+        Raises:
+            KeyError: If the study has no table of that name.
+        """
+        return self._tables.make(name, **parameters).copy()
+
     def costs(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return the bill of every arm on every workload.
 
         Args:
             failure_price: Share of its cost that a trial that misses is charged.
         """
-        from hpo_vs_adapt.tables.bills import make_bills
-
-        return make_bills(self.given, failure_price)
+        return self.table("bills", failure_price=failure_price)
 
     def ranking(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return all arms by their bills, with rank intervals and hidden tuning."""
-        from hpo_vs_adapt.tables.origins import find_origins
-
-        return metrics.ranking(
-            self.records,
-            self.study.reference,
-            self.modes,
-            find_origins(self.study),
-            progress=self.progress,
-            kinds={arm.name: arm.kind for arm in self.study.arms},
-            failure_price=failure_price,
-        )
+        return self.table("ranking", failure_price=failure_price)
 
     def across_workloads(self) -> pd.DataFrame:
         """Return profile scores, data profiles and mean ratios of every arm."""
-        known = self.costs()
-        known = known[known["workload"].isin(self.trainings)]
-        return metrics.across_workloads(known, self.trainings, self.study.reference)
+        return self.table("across_workloads")
 
     def improvement(self) -> pd.DataFrame:
         """Return the probability of every arm to be cheaper than every other."""
-        return metrics.improvement(self.records)
+        return self.table("improvement")
 
     def by_workers(self, failure_price: float = 1.0) -> pd.DataFrame:
         """Return latency and bill of every arm with several workers at once."""
-        return metrics.bills_by_workers(self.records, failure_price=failure_price)
+        return self.table("by_workers", failure_price=failure_price)
 
     def break_even(self) -> pd.DataFrame:
         """Return when tuning pays: further trainings, cheaper failures, workers."""
-        return metrics.break_even_table(self.records, self.costs(), self.by_workers())
+        return self.table("break_even")
 
     def target_sweep(self, points: int = 20) -> pd.DataFrame:
         """Return bills and ranks from an easy target to the hardest met."""
-        return metrics.target_sweep(
-            self.records, self.curves, self.modes, self.targets, points
-        )
+        return self.table("target_sweep", points=points)
 
     def sensitivity(self) -> pd.DataFrame:
         """Return in numbers how much each swept arm depends on its learning rate."""
-        return metrics.sensitivity_numbers(self.records, self.curves, self.modes)
+        return self.table("lr_numbers")
 
     def knobs(self) -> pd.DataFrame:
         """Return the same numbers for the other settings that were swept."""
-        return metrics.knob_table(self.records, self.curves, self.modes)
+        return self.table("knob_numbers")
 
     def importances(self) -> pd.DataFrame:
         """Return how much each tuned hyperparameter mattered."""
-        return metrics.hyperparameter_importances(self.records, self.modes)
+        return self.table("importances")
 
     def partial_dependence(self) -> pd.DataFrame:
         """Return which way each tuned hyperparameter pulls the metric."""
-        return metrics.partial_dependence(self.records, self.modes)
+        return self.table("partial_dependence")
 
     def tuning_curves(self) -> pd.DataFrame:
         """Return the best value so far of every arm against all that it has spent."""
-        return metrics.tuning_curves(self.records, self.curves, self.modes)
+        return self.table("tuning_curves")
 
     def best_probability(self) -> pd.DataFrame:
         """Return each arm's probability to have the best value for so much spending."""
-        return metrics.best_probability(self.records, self.curves, self.modes)
+        return self.table("best_probability")
 
     def best_of_k(self) -> pd.DataFrame:
         """Return what the best of k trials of every tuned arm is, with its band."""
-        return metrics.best_of_k_table(self.records, self.modes, self.given.bounds)
+        return self.table("best_of_k")
 
     def tunability(self) -> pd.DataFrame:
         """Return how good every tuned arm's search is early, on the whole, and late."""
-        return metrics.tunability_table(self.records, self.modes)
+        return self.table("tunability")
 
     def effective_dimension(self) -> pd.DataFrame:
         """Return how many of each arm's settings are worth tuning, and which."""
-        return metrics.dimension_table(self.records, self.modes, self.batch_sizes)
+        return self.table("effective_dimension")
 
     def iqm(self) -> pd.DataFrame:
         """Return the interquartile mean of what each arm's trainings reach."""
-        return metrics.iqm_table(self.records, self.modes)
+        return self.table("iqm")
 
     def iqm_across(self) -> pd.DataFrame:
         """Return the same over all workloads, as scores on one scale."""
-        return metrics.iqm_across(self.records, self.modes)
+        return self.table("iqm_across")
 
     def survival(self) -> pd.DataFrame:
         """Return the share of every arm's trials that have not met the target yet."""
-        return metrics.survival_table(self.records)
+        return self.table("survival")
 
     def restricted_means(self) -> pd.DataFrame:
         """Return each trial's mean cost to the target, or of one ordinary training."""
-        return metrics.restricted_mean_table(self.records, self.trainings)
+        return self.table("restricted_means")
+
+    def seeds_needed(self, ratio: float = 1.1, power: float = 0.8) -> pd.DataFrame:
+        """Return how many seeds tell an arm's bill from the reference's by a ratio."""
+        return self.table("seeds_needed", ratio=ratio, power=power)
 
     def curve_grid(
         self, workload: str, arm: str, role: str = "policy"
@@ -198,17 +204,12 @@ class Results:
             self.records, self.curves, workload, arm, self.modes[workload], role
         )
 
-    def seeds_needed(self, ratio: float = 1.1, power: float = 0.8) -> pd.DataFrame:
-        """Return how many seeds tell an arm's bill from the reference's by a ratio."""
-        return metrics.seeds_needed(
-            self.records, ratio, power, reference=self.study.reference
-        )
-
     def summary(self) -> dict[str, Any]:
         """Return what ``summary.json`` holds."""
+        # Drawing takes a second to import; who asks for tables does without.
         from hpo_vs_adapt.report import make_summary
 
-        return make_summary(self.given)
+        return make_summary(self._tables)
 
     def write_report(
         self, directory: str | Path, tell: Callable[[str], object] | None = None
@@ -221,4 +222,4 @@ class Results:
         """
         from hpo_vs_adapt.report import write_report
 
-        return write_report(self.given, Path(directory), tell)
+        return write_report(self._tables, Path(directory), tell)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpo_vs_adapt.report.figures import Drawing, make_drawings
     from hpo_vs_adapt.report.files import write_report
-    from hpo_vs_adapt.report.sentences.verdict import Verdict, verdicts
+    from hpo_vs_adapt.report.sentences.verdict import Verdict, make_verdicts
     from hpo_vs_adapt.report.summary import make_summary
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Verdict",
     "make_drawings",
     "make_summary",
-    "verdicts",
+    "make_verdicts",
     "write_report",
 ]
 
@@ -23,7 +23,7 @@ _HOMES = {
     "Verdict": "sentences.verdict",
     "make_drawings": "figures",
     "make_summary": "summary",
-    "verdicts": "sentences.verdict",
+    "make_verdicts": "sentences.verdict",
     "write_report": "files",
 }
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from hpo_vs_adapt.records.files import write_whole
-from hpo_vs_adapt.report.figures import Drawing, make_drawings
+from hpo_vs_adapt.report.figures import make_drawings
 from hpo_vs_adapt.report.html.page import render_page
-from hpo_vs_adapt.report.sentences.verdict import make_verdicts
-from hpo_vs_adapt.report.summary import summarise
-from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
-from hpo_vs_adapt.tables.catalogue import Tables, make_tables
-from hpo_vs_adapt.tables.study_tables import StudyTables
+from hpo_vs_adapt.report.summary import make_summary
+from hpo_vs_adapt.tables.catalogue import Tables
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    given: StudyTables, directory: Path, tell: Callable[[str], object] | None = None
+    tables: Tables, directory: Path, tell: Callable[[str], object] | None = None
 ) -> Path:
     """Write the report of a study, finished or not, and return its page.
 
@@ -31,7 +27,7 @@ def write_report(
     files in the directory are left alone.
 
     Args:
-        given: Of the study.
+        tables: Of the study.
         directory: Made if it is not there.
         tell: Called with what is made next, such as ``figures of digits_mlp``.
 
@@ -39,21 +35,18 @@ def write_report(
         FileProblem: If a file of it cannot be written.
     """
     tell = tell or _tell_nobody
-    directory = Path(directory)
+    study = tables.given.study
     tell("tables")
-    tables = make_tables(given)
-    tell("analyses")
-    analyses = make_analyses(given, tables.bills, tables.sensitivity)
-    verdicts = make_verdicts(given, tables.bills, analyses.headlines)
-    drawings = make_drawings(given.study, tables, analyses, tell)
+    files = dict(_csv_files(tables))
+    drawings = make_drawings(study, tables, tell)
     tell("page")
-    summary = summarise(given, tables.bills, analyses, verdicts)
-    for name, text in _parts([tables, analyses], drawings):
+    files |= {f"figures/{drawing.name}.svg": drawing.svg for drawing in drawings}
+    for name, text in files.items():
         write_whole(directory / name, text)
-    write_whole(directory / "study.yaml", given.study.text)
-    write_whole(directory / "summary.json", _in_lines(summary))
+    write_whole(directory / "study.yaml", study.text)
+    write_whole(directory / "summary.json", _in_lines(make_summary(tables)))
     page = directory / "index.html"
-    write_whole(page, render_page(given, tables, analyses, verdicts, drawings))
+    write_whole(page, render_page(tables, drawings))
     return page
 
 
@@ -75,14 +68,6 @@ def _json(value: Any) -> str:
 def _tell_nobody(_: str) -> None: ...
 
 
-def _parts(
-    groups: list[Tables | Analyses], drawings: list[Drawing]
-) -> Iterator[tuple[str, str]]:
-    for tables in groups:
-        for field in dataclasses.fields(tables):
-            table = getattr(tables, field.name)
-            if table is not None:
-                text = table.to_csv(index=False, lineterminator="\n")
-                yield f"tables/{field.name}.csv", text
-    for drawing in drawings:
-        yield f"figures/{drawing.name}.svg", drawing.svg
+def _csv_files(tables: Tables) -> Iterator[tuple[str, str]]:
+    for name, table in tables.items():
+        yield f"tables/{name}.csv", table.to_csv(index=False, lineterminator="\n")

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpo_vs_adapt.metrics import sweep_table
-from hpo_vs_adapt.report.sentences.verdict import Verdict, make_verdicts
-from hpo_vs_adapt.tables.analyses import Analyses, make_analyses
-from hpo_vs_adapt.tables.bills import make_bills
-from hpo_vs_adapt.tables.study_tables import StudyTables
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts
+from hpo_vs_adapt.tables.catalogue import CATALOGUE, Tables
 
-__all__ = ["UNIT", "make_summary", "summarise"]
+__all__ = ["UNIT", "make_summary"]
 
 UNIT = "sample gradients"
 """What all costs are counted in."""
@@ -29,14 +26,9 @@ _OF_RANKING = (
     *("rank", "rank_low", "rank_high"),
     *("defaults_from", "defaults_trials", "space_from", "space_trials"),
 )
-_LISTED = (
-    *("headlines", "across_workloads", "break_even", "lr_numbers", "knob_numbers"),
-    *("sensitivity_plane", "importances", "seeds_needed"),
-    *("tunability", "effective_dimension", "iqm", "iqm_across", "restricted_means"),
-)
 
 
-def make_summary(given: StudyTables) -> dict[str, Any]:
+def make_summary(tables: Tables) -> dict[str, Any]:
     """Return the summary of a study, schema 1: plain values, JSON-ready.
 
     Costs are in sample gradients; None stands where the target was never met or there
@@ -44,28 +36,9 @@ def make_summary(given: StudyTables) -> dict[str, Any]:
     tables of these names; None is there what is not known, and the text ``inf`` what is
     infinite: JSON has no number for it. Tables of curves are in ``tables/`` alone.
     """
-    bills = make_bills(given)
-    analyses = make_analyses(given, bills, sweep_table(given.records))
-    verdicts = make_verdicts(given, bills, analyses.headlines)
-    return summarise(given, bills, analyses, verdicts)
-
-
-def summarise(
-    given: StudyTables,
-    bills: pd.DataFrame,
-    analyses: Analyses,
-    verdicts: list[Verdict],
-) -> dict[str, Any]:
-    """Return the summary from tables that are at hand.
-
-    Args:
-        given: Of the study.
-        bills: Columns `bills.BILL_COLUMNS`.
-        analyses: From `make_analyses`.
-        verdicts: One for each workload.
-    """
-    ranks = analyses.ranking.set_index(["workload", "arm"])
-    arms = bills.join(ranks[list(_OF_RANKING)], on=["workload", "arm"])
+    given = tables.given
+    ranks = tables["ranking"].set_index(["workload", "arm"])
+    arms = tables["bills"].join(ranks[list(_OF_RANKING)], on=["workload", "arm"])
     return {
         "schema": 1,
         "study": given.study.name,
@@ -84,9 +57,9 @@ def summarise(
         "arms": [_arm(row) for row in arms.to_dict("records")],
         "verdict": [
             {"workload": verdict.workload, "sentence": verdict.sentence}
-            for verdict in verdicts
+            for verdict in make_verdicts(given.study, tables)
         ],
-        **{name: _rows(getattr(analyses, name)) for name in _LISTED},
+        **{name: _rows(tables[name]) for name in tables if CATALOGUE[name].listed},
     }
 
 

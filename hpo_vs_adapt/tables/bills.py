@@ -34,7 +34,7 @@ BILL_COLUMNS = (
 """Columns of the table of arms, one row per workload and arm."""
 
 
-def make_bills(given: StudyTables, failure_price: float = 1.0) -> pd.DataFrame:
+def make_bills(given: StudyTables, failure_price: float) -> pd.DataFrame:
     """Return one row per workload and arm of the study, columns `BILL_COLUMNS`.
 
     An arm without a finished trial has zeros for its counts and NaN elsewhere.

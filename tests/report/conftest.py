@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from hpo_vs_adapt.report import write_report
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report.browsing import FLAGS, STUDIES
 
 
@@ -28,7 +29,7 @@ def report(tmp_path_factory):
     @functools.cache
     def made(name):
         results = STUDIES[name]()
-        write_report(results, folder / name)
+        write_report(Tables(results), folder / name)
         return results, folder / name
 
     return made

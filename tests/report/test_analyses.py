@@ -1,6 +1,5 @@
 """What results, the report's tables and the summary say of the same trials."""
 
-import dataclasses
 import json
 import math
 
@@ -8,20 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics import (
-    replay_tuner,
-    sweep_table,
-    tuning_tables,
-)
+from hpo_vs_adapt.metrics import replay_tuner, tuning_tables
 from hpo_vs_adapt.report.summary import make_summary
 from hpo_vs_adapt.results import Results
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
 pytestmark = pytest.mark.slow
 
 METHODS = {
+    "bills": "costs",
     "ranking": "ranking",
     "across_workloads": "across_workloads",
     "improvement": "improvement",
@@ -57,31 +52,27 @@ def results():
 
 
 @pytest.fixture(scope="module")
-def analyses(results):
-    return make_analyses(results, make_bills(results), sweep_table(results.records))
+def tables(results):
+    return Tables(results)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_of_results_returns_the_reports_table(name, results, analyses):
+def test_a_method_of_results_returns_the_reports_table(name, results, tables):
     method = getattr(Results(results), METHODS[name])
-    pd.testing.assert_frame_equal(method(), getattr(analyses, name))
+    pd.testing.assert_frame_equal(method(), tables[name])
 
 
-def test_every_table_has_rows_where_the_study_has_what_it_is_about(analyses):
-    empty = {
-        field.name
-        for field in dataclasses.fields(analyses)
-        if getattr(analyses, field.name).empty
-    }
-    # Nothing but the rate was swept, and at one batch size.
-    assert empty <= {"knob_numbers", "lr_drift", "batch_size_spread"}
+def test_every_table_has_rows_where_the_study_has_what_it_is_about(tables):
+    empty = {name for name, table in tables.items() if table.empty}
+    # Nothing but the rate was swept, at one batch size, and no rule logs more.
+    assert empty <= {"knob_numbers", "lr_drift", "batch_size_spread", "controllers"}
 
 
-def test_the_summary_has_the_rows_of_the_tables(results, analyses):
-    summary = make_summary(results)
+def test_the_summary_has_the_rows_of_the_tables(results, tables):
+    summary = make_summary(Tables(results))
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     for name in SUMMARISED:
-        table = getattr(analyses, name)
+        table = tables[name]
         assert len(summary[name]) == len(table)
         for told, row in zip(summary[name], table.to_dict("records"), strict=True):
             assert told.keys() == row.keys()
@@ -91,7 +82,7 @@ def test_the_summary_has_the_rows_of_the_tables(results, analyses):
                     assert told[key] is None
                 else:
                     assert type(value)(told[key]) == value
-    ranks = analyses.ranking.set_index(["workload", "arm"])
+    ranks = tables["ranking"].set_index(["workload", "arm"])
     for arm in summary["arms"]:
         row = ranks.loc[(arm["workload"], arm["arm"])]
         assert arm["rank"] == row["rank"]
@@ -114,10 +105,10 @@ def test_an_ordinary_training_is_a_gradient_a_sample(results):
         assert cost == longest[workload] * 50  # samples in a batch
 
 
-def test_the_tables_of_tuning_curves_are_one_simulation(results, analyses):
+def test_the_tables_of_tuning_curves_are_one_simulation(results, tables):
     curves, chances = tuning_tables(results.records, results.curves, results.modes)
-    pd.testing.assert_frame_equal(curves, analyses.tuning_curves)
-    pd.testing.assert_frame_equal(chances, analyses.best_probability)
+    pd.testing.assert_frame_equal(curves, tables["tuning_curves"])
+    pd.testing.assert_frame_equal(chances, tables["best_probability"])
 
 
 def test_a_grid_of_a_study_can_be_searched_again(results):
@@ -130,7 +121,7 @@ def test_a_grid_of_a_study_can_be_searched_again(results):
     assert swept.count.size == 8  # rates of the sweep
 
 
-def test_a_study_without_trials_has_all_tables_with_their_columns(results, analyses):
+def test_a_study_without_trials_has_all_tables_with_their_columns(results, tables):
     one = results.study
     planned = builder.progress(
         (entry.name, arm.name, "policy", 3, 0)
@@ -138,11 +129,10 @@ def test_a_study_without_trials_has_all_tables_with_their_columns(results, analy
         for arm in one.arms
     )
     nothing = builder.Records().results(one, planned)
-    empty = make_analyses(nothing, make_bills(nothing), sweep_table(nothing.records))
+    empty = Tables(nothing)
     arms = len(one.arms) * len(one.workloads)
-    assert len(empty.ranking) == arms
-    assert (empty.ranking["pass_hits"] == 0).all()
-    for field in dataclasses.fields(empty):
-        found = list(getattr(empty, field.name).columns)
+    assert len(empty["ranking"]) == arms
+    assert (empty["ranking"]["pass_hits"] == 0).all()
+    for name, table in empty.items():
         settings = {"lr"}  # columns of settings are those that were swept
-        assert set(found) >= set(getattr(analyses, field.name).columns) - settings
+        assert set(table.columns) >= set(tables[name].columns) - settings

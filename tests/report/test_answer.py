@@ -2,17 +2,14 @@
 
 import dataclasses
 import math
+from collections import ChainMap
 
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.sentences.answer import make_answers
-from hpo_vs_adapt.report.sentences.verdict import make_verdicts
 from hpo_vs_adapt.study.calibrations import Calibration
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.bills import make_bills
-from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
 
@@ -22,43 +19,37 @@ def results():
 
 
 @pytest.fixture(scope="module")
-def parts(results):
-    """Study, bills, analyses and verdicts of a study of one workload."""
-    tables = make_tables(results)
-    analyses = make_analyses(results, tables.bills, tables.sensitivity)
-    verdicts = make_verdicts(results, tables.bills, analyses.headlines)
-    return results.study, tables.bills, analyses, verdicts
+def tables(results):
+    """The tables of a study of one workload."""
+    return Tables(results)
 
 
 @pytest.fixture(scope="module")
-def answer(parts):
-    (one,) = make_answers(*parts)
+def answer(tables):
+    return altered(tables)
+
+
+def altered(tables, **others):
+    """Return the answer where some of the tables are others."""
+    (one,) = make_answers(tables.given.study, ChainMap(others, tables))
     return one
 
 
-def altered(parts, **tables):
-    """Return the answer where some of the analyses' tables are others."""
-    study, bills, analyses, verdicts = parts
-    other = dataclasses.replace(analyses, **tables)
-    (one,) = make_answers(study, bills, other, verdicts)
-    return one
-
-
-def told(parts, **changes):
+def told(tables, **changes):
     """Return what would change the answer, with the pairs' numbers changed."""
-    pairs = parts[2].break_even.assign(**changes)
-    return dict(altered(parts, break_even=pairs).changes)
+    pairs = tables["break_even"].assign(**changes)
+    return dict(altered(tables, break_even=pairs).changes)
 
 
-def headlines(parts, **changes):
-    return parts[2].headlines.assign(**changes)
+def headlines(tables, **changes):
+    return tables["headlines"].assign(**changes)
 
 
-def test_the_cheapest_tuned_arm_is_held_against_the_cheapest_other(parts):
-    bills = parts[1].sort_values("bill")
+def test_the_cheapest_tuned_arm_is_held_against_the_cheapest_other(tables):
+    bills = tables["bills"].sort_values("bill")
     tuned = bills.loc[bills["kind"] == "tuned", "arm"].iloc[0]
     other = bills.loc[bills["kind"] != "tuned", "arm"].iloc[0]
-    sentence = told(parts, runs=8.15, runs_full_plan=29.2)["More trainings"]
+    sentence = told(tables, runs=8.15, runs_full_plan=29.2)["More trainings"]
     assert sentence == (
         f"Tuning {tuned} pays against {other} after about 9 further trainings with what"
         " it found, after 30 if its whole plan is run."
@@ -74,8 +65,8 @@ def test_the_cheapest_tuned_arm_is_held_against_the_cheapest_other(parts):
         (0.4, "after about 1 further training with"),
     ],
 )
-def test_trainings_that_decide_nothing_are_said_in_words(parts, runs, said):
-    sentence = told(parts, runs=runs, runs_full_plan=math.nan)["More trainings"]
+def test_trainings_that_decide_nothing_are_said_in_words(tables, runs, said):
+    sentence = told(tables, runs=runs, runs_full_plan=math.nan)["More trainings"]
     assert said in sentence
     assert "nan" not in sentence
     assert "inf" not in sentence
@@ -89,18 +80,18 @@ def test_trainings_that_decide_nothing_are_said_in_words(parts, runs, said):
         (0.9996, "after 100 % of what they cost"),
     ],
 )
-def test_the_price_of_failures_is_told_where_it_decides(parts, fraction, said):
-    assert said in told(parts, fraction=fraction)["Cheaper failures"]
+def test_the_price_of_failures_is_told_where_it_decides(tables, fraction, said):
+    assert said in told(tables, fraction=fraction)["Cheaper failures"]
 
 
-def test_the_price_of_failures_is_not_told_where_tuning_wins_at_any(parts):
-    assert "Cheaper failures" not in told(parts, fraction=1.0)
+def test_the_price_of_failures_is_not_told_where_tuning_wins_at_any(tables):
+    assert "Cheaper failures" not in told(tables, fraction=1.0)
 
 
-def test_workers_are_told_unless_one_will_do(parts):
-    assert "With 4 trials at once" in told(parts, workers=4.0)["More workers"]
-    assert "With no number of" in told(parts, workers=math.nan)["More workers"]
-    assert "More workers" not in told(parts, workers=1.0)
+def test_workers_are_told_unless_one_will_do(tables):
+    assert "With 4 trials at once" in told(tables, workers=4.0)["More workers"]
+    assert "With no number of" in told(tables, workers=math.nan)["More workers"]
+    assert "More workers" not in told(tables, workers=1.0)
 
 
 def sweep(leaders):
@@ -123,8 +114,8 @@ def sweep(leaders):
         ("abababab", "Which bill is least changes often with it: a and b have it."),
     ],
 )
-def test_the_least_bills_over_targets_are_named_from_easy_to_hard(parts, leaders, said):
-    changes = dict(altered(parts, target_sweep=sweep(leaders)).changes)
+def test_the_least_bills_are_named_from_easy_targets_to_hard(tables, leaders, said):
+    changes = dict(altered(tables, target_sweep=sweep(leaders)).changes)
     assert changes["Another target"].startswith(said)
 
 
@@ -145,48 +136,45 @@ def test_how_far_the_rate_may_be_off_is_told_of_every_swept_arm(answer):
         ({"arm": "clara"}, ""),  # several rows: something else was swept as well
     ],
 )
-def test_the_care_for_the_rate_says_no_more_than_is_known(parts, changes, said):
-    numbers = parts[2].lr_numbers.assign(**changes)
-    care = altered(parts, lr_numbers=numbers).care
+def test_the_care_for_the_rate_says_no_more_than_is_known(tables, changes, said):
+    numbers = tables["lr_numbers"].assign(**changes)
+    care = altered(tables, lr_numbers=numbers).care
     assert said in care
     assert bool(care) == bool(said)
 
 
-def test_hidden_tuning_that_nobody_counted_is_said_to_be_unknown(parts):
-    ranking = parts[2].ranking.assign(defaults_trials=math.nan, space_trials=0.0)
-    leader = parts[2].headlines["leader"].iloc[0]
+def test_hidden_tuning_that_nobody_counted_is_said_to_be_unknown(tables):
+    ranking = tables["ranking"].assign(defaults_trials=math.nan, space_trials=0.0)
+    leader = tables["headlines"]["leader"].iloc[0]
     ranking.loc[ranking["arm"] == leader, "space_trials"] = 200.0
-    doubts = " ".join(altered(parts, ranking=ranking).doubts)
+    doubts = " ".join(altered(tables, ranking=ranking).doubts)
     assert "How many trials the defaults of" in doubts
     assert f"in no bill: 200 for the search space of {leader}." in doubts
 
 
-def test_notes_are_those_on_the_intervals_that_the_answer_rests_on(parts, answer):
-    bills, row = parts[1], parts[2].headlines.iloc[0]
+def test_notes_are_those_on_the_intervals_that_the_answer_rests_on(tables, answer):
+    bills, row = tables["bills"], tables["headlines"].iloc[0]
     own = bills[bills["arm"].isin([row["leader"], row["tuned"], row["untuned"]])]
     notes = set(own["interval_note"]) - {""}
     assert notes
     assert all(any(note in doubt for doubt in answer.doubts) for note in notes)
 
 
-def test_arms_without_a_hit_are_named_or_counted(parts):
-    study, bills, analyses, verdicts = parts
+def test_arms_without_a_hit_are_named_or_counted(tables):
+    bills = tables["bills"]
     gone = bills["arm"].isin(["sgd-grid", "adam-default"])
     missed = bills.assign(bill=bills["bill"].mask(gone))
-    rows = headlines(parts, missed=2)
-    (one,) = make_answers(
-        study, missed, dataclasses.replace(analyses, headlines=rows), verdicts
-    )
+    one = altered(tables, bills=missed, headlines=headlines(tables, missed=2))
     assert one.doubts[0] == (
         "2 of 4 arms never met the target and so have no bill: sgd-grid and"
         " adam-default."
     )
 
 
-def test_an_open_race_says_what_luck_has_to_do_with_it(parts, answer):
-    leader = parts[2].headlines["leader"].iloc[0]
+def test_an_open_race_says_what_luck_has_to_do_with_it(tables, answer):
+    leader = tables["headlines"]["leader"].iloc[0]
     assert not any("by luck" in doubt for doubt in answer.doubts)
-    open_ = altered(parts, headlines=headlines(parts, candidates=3)).doubts
+    open_ = altered(tables, headlines=headlines(tables, candidates=3)).doubts
     assert (
         "The least of 4 bills is least in part by luck: expect"
         f" {leader} to cost rather more the next time."
@@ -197,9 +185,9 @@ def test_an_open_race_says_what_luck_has_to_do_with_it(parts, answer):
     ("seeds", "said"),
     [(2832.0, "would take about 2.8 k seeds of each."), (math.inf, None)],
 )
-def test_the_seeds_that_would_decide_an_open_race_are_told(parts, seeds, said):
-    rows = headlines(parts, candidates=2, challenger_seeds=seeds)
-    told = [d for d in altered(parts, headlines=rows).doubts if "To tell" in d]
+def test_the_seeds_that_would_decide_an_open_race_are_told(tables, seeds, said):
+    rows = headlines(tables, candidates=2, challenger_seeds=seeds)
+    told = [d for d in altered(tables, headlines=rows).doubts if "To tell" in d]
     assert len(told) == (said is not None)
     assert all(doubt.endswith(said) for doubt in told)
 
@@ -223,10 +211,7 @@ def test_what_a_calibration_had_cost_is_told_of_an_arm_that_leads():
 
 
 def answers_of(results):
-    bills = make_bills(results)
-    analyses = make_analyses(results, bills, sweep_table(results.records))
-    verdicts = make_verdicts(results, bills, analyses.headlines)
-    return make_answers(results.study, bills, analyses, verdicts)
+    return make_answers(results.study, Tables(results))
 
 
 def test_a_study_without_trials_has_no_more_to_say():

@@ -2,14 +2,13 @@
 
 import dataclasses
 import math
+from collections import ChainMap
 
 import pytest
 
-from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.sentences.overview import make_overview
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.bills import make_bills
-from hpo_vs_adapt.tables.headlines import HEADLINE_COLUMNS, RIVALS, make_headlines
+from hpo_vs_adapt.tables.catalogue import Tables
+from hpo_vs_adapt.tables.headlines import HEADLINE_COLUMNS, RIVALS
 from hpo_vs_adapt.wording import UNKNOWN
 from tests.report import browsing, builder
 
@@ -18,19 +17,17 @@ HARD = builder.workload("hard", 0.9999)
 
 @pytest.fixture(scope="module")
 def parts():
-    """Study, bills and analyses; nobody meets the target of the second workload."""
+    """A study and its tables; nobody meets the target of the second workload."""
     return parts_of(builder.study(workloads=[builder.workload(), HARD], sweep=False))
 
 
 def parts_of(one, results=None):
-    results = results or builder.finished(one)
-    bills = make_bills(results)
-    return one, bills, make_analyses(results, bills, sweep_table(results.records))
+    return one, Tables(results or builder.finished(one))
 
 
 def test_who_has_the_best_score_does_best_and_the_next_follow(parts):
     overview = make_overview(*parts)
-    first, second = parts[2].across_workloads["arm"][:2]
+    first, second = parts[1]["across_workloads"]["arm"][:2]
     assert overview.finding.startswith(f"Over 2 workloads {first} does best: score 0.5")
     assert "1 of 2 targets met" in overview.finding
     assert overview.details[0].startswith(f"Next by score: {second} ")
@@ -51,7 +48,7 @@ def test_arms_with_the_same_best_score_are_all_named(twins, said):
 
 def test_a_workload_is_a_line_whoever_met_its_target(parts):
     easy, hard = make_overview(*parts).rows
-    row = parts[2].headlines.iloc[0]
+    row = parts[1]["headlines"].iloc[0]
     assert (easy.workload, easy.leader) == ("digits_mlp", row["leader"])
     assert easy.candidates == f"{row['candidates']} of 4"
     assert (easy.tuned, easy.pays) == (row["tuned"], "never")
@@ -63,10 +60,10 @@ def test_a_workload_is_a_line_whoever_met_its_target(parts):
     [(0.0, "at once"), (8.1, "9"), (math.inf, "never"), (math.nan, UNKNOWN)],
 )
 def test_after_how_many_trainings_tuning_pays_is_rounded_up_or_said(parts, runs, said):
-    study, bills, analyses = parts
-    pairs = analyses.break_even.assign(runs=runs)
-    other = dataclasses.replace(analyses, break_even=pairs)
-    assert make_overview(study, bills, other).rows[0].pays == said
+    study, tables = parts
+    pairs = tables["break_even"].assign(runs=runs)
+    other = ChainMap({"break_even": pairs}, tables)
+    assert make_overview(study, other).rows[0].pays == said
 
 
 def test_the_best_tuned_arm_is_named_where_others_are_ahead_of_it():
@@ -113,9 +110,7 @@ def test_an_unfinished_study_has_a_best_arm_so_far():
 
 
 def test_headlines_of_a_race_that_nobody_won_have_no_rivals(parts):
-    study, bills, _ = parts
-    results = builder.finished(study)
-    row = make_headlines(results, bills).iloc[1]
+    row = parts[1]["headlines"].iloc[1]
     assert list(row.index) == list(HEADLINE_COLUMNS)
     assert (row["met"], row["candidates"], row["tied"], row["leader"]) == (0, 0, 0, "")
     assert all(row[rival] == "" for rival in RIVALS)

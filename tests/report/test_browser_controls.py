@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from hpo_vs_adapt.report import write_report
-from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import UNKNOWN, amount
 from tests.report import builder
 from tests.report.browsing import PHONE, STUDIES, Visit
@@ -20,7 +20,7 @@ def thousand(tmp_path_factory):
     arms = [builder.optuna_arm(f"tpe-{i}", 108) for i in range(3)]
     results = builder.finished(builder.study(arms, sweep=False))
     directory = tmp_path_factory.mktemp("thousand")
-    write_report(results, directory)
+    write_report(Tables(results), directory)
     return results, directory
 
 
@@ -113,7 +113,7 @@ def test_the_unit_switches_numbers_and_figures_of_the_whole_page(browser, report
         assert after != before
         assert page.locator(".in-cost:checked").count() == 0
         # The builder's model takes 10 000 FLOPs a sample gradient.
-        cheapest = make_bills(results)["bill"].min()
+        cheapest = Tables(results)["bills"]["bill"].min()
         assert (before, after) == (amount(cheapest), amount(cheapest * 10_000))
         for unit, shown in (("cost", False), ("flops", True)):
             figures = page.locator(f"figure[data-unit={unit}]").all()

@@ -1,6 +1,5 @@
 """What is written into the folder of a report."""
 
-import dataclasses
 import json
 import math
 import re
@@ -11,9 +10,8 @@ import pandas as pd
 import pytest
 
 from hpo_vs_adapt.report import make_summary, write_report
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.bills import BILL_COLUMNS, make_bills
-from hpo_vs_adapt.tables.catalogue import Tables
+from hpo_vs_adapt.tables.bills import BILL_COLUMNS
+from hpo_vs_adapt.tables.catalogue import CATALOGUE, Tables
 from tests.report import builder
 
 pytestmark = pytest.mark.slow
@@ -27,7 +25,7 @@ def results():
 
 @pytest.fixture(scope="module")
 def report(results, tmp_path_factory):
-    return write_report(results, tmp_path_factory.mktemp("report")).parent
+    return write_report(Tables(results), tmp_path_factory.mktemp("report")).parent
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -46,8 +44,7 @@ def figures_of(report: Path) -> dict[str, str]:
 
 def test_a_report_holds_page_summary_study_tables_and_figures(report, results):
     names = set(files(report))
-    tables = [field.name for field in dataclasses.fields(Tables)]
-    tables += [field.name for field in dataclasses.fields(Analyses)]
+    tables = list(CATALOGUE)
     tables.remove("published")  # the study holds itself against none
     assert {f"tables/{name}.csv" for name in tables} <= names
     kinds = ("bills", "race", "training", "rates", "sensitivity", "best", "targets")
@@ -70,15 +67,16 @@ def test_every_figure_is_a_document_of_its_own_with_a_table_beside_it(report):
 
 def test_writing_again_gives_the_same_bytes_and_tells_what_it_does(report, results):
     before, told = files(report), []
-    write_report(results, report, told.append)
+    write_report(Tables(results), report, told.append)
     assert files(report) == before
     workloads = [f"figures of {entry.name}" for entry in results.study.workloads]
-    assert told == ["tables", "analyses", *workloads, "page"]
+    assert told == ["tables", *workloads, "page"]
 
 
 def test_the_same_results_give_the_same_bytes_in_another_folder(tmp_path):
     one = builder.finished(builder.study([builder.fixed_arm()], sweep=False))
-    there, here = (write_report(one, tmp_path / name).parent for name in ("a", "b"))
+    pages = (write_report(Tables(one), tmp_path / name) for name in ("a", "b"))
+    there, here = (page.parent for page in pages)
     assert files(there) == files(here)
 
 
@@ -87,7 +85,7 @@ def test_other_files_in_the_directory_are_left_alone(tmp_path):
     mine = tmp_path / "tables" / "mine.csv"
     mine.write_text("a\n1\n")
     one = builder.study([builder.fixed_arm()], sweep=False)
-    page = write_report(builder.finished(one), tmp_path)
+    page = write_report(Tables(builder.finished(one)), tmp_path)
     assert page == tmp_path / "index.html"
     assert mine.read_text() == "a\n1\n"
     assert not list(tmp_path.rglob("*.partial"))
@@ -95,7 +93,7 @@ def test_other_files_in_the_directory_are_left_alone(tmp_path):
 
 def test_the_summary_has_the_names_of_schema_1(report, results):
     summary = json.loads((report / "summary.json").read_text())
-    assert summary == make_summary(results)
+    assert summary == make_summary(Tables(results))
     assert list(summary) == [
         "schema",
         "study",
@@ -136,7 +134,7 @@ def test_the_summary_has_the_names_of_schema_1(report, results):
 def test_the_table_of_arms_is_the_csv_of_the_bills(report, results):
     read = pd.read_csv(report / "tables" / "bills.csv")
     assert list(read) == list(BILL_COLUMNS)
-    bills = make_bills(results)
+    bills = Tables(results)["bills"]
     assert list(read["bill"]) == list(bills["bill"])  # to the last digit
     trials = pd.read_csv(report / "tables" / "trials.csv")
     assert len(trials) == len(results.records)
@@ -150,7 +148,7 @@ def test_a_study_without_any_record_has_a_report(tmp_path):
         for entry in one.workloads
         for arm in one.arms
     )
-    page = write_report(builder.Records().results(one, planned), tmp_path)
+    page = write_report(Tables(builder.Records().results(one, planned)), tmp_path)
     text = page.read_text()
     assert "no trial has finished yet" in text
     assert "0 of 12 trials are done" in text
@@ -169,8 +167,8 @@ def test_a_metric_that_is_nan_everywhere_has_a_report(tmp_path):
             best_metric=math.nan,
         )
     results = records.results(one)
-    write_report(results, tmp_path)
-    (arm,) = make_summary(results)["arms"]
+    write_report(Tables(results), tmp_path)
+    (arm,) = make_summary(Tables(results))["arms"]
     assert arm["best_metric"] is None
     assert arm["failures"] == 2
 
@@ -182,7 +180,7 @@ def test_names_of_the_study_cannot_become_markup(tmp_path):
         workloads=[builder.workload(f"w{evil}")],
         name=f"s{evil}",
     )
-    text = write_report(builder.finished(one), tmp_path).read_text()
+    text = write_report(Tables(builder.finished(one)), tmp_path).read_text()
     assert "<script>alert" not in text
     assert "]]>--><b>" not in text
     assert "&lt;script&gt;" in text

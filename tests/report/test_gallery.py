@@ -8,8 +8,7 @@ import pytest
 
 from hpo_vs_adapt.report import make_drawings
 from hpo_vs_adapt.report.figures.scene import make_scene, some
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.chances import make_chances
 from tests.report import builder
 from tests.report.rich_study import rich
@@ -27,15 +26,8 @@ OF_A_WORKLOAD = {
 }
 
 
-def everything(results):
-    """Return the tables and analyses of results, those of this page included."""
-    tables = make_tables(results)
-    analyses = make_analyses(results, tables.bills, tables.sensitivity)
-    return tables, analyses
-
-
 def drawn(results):
-    return make_drawings(results.study, *everything(results))
+    return make_drawings(results.study, Tables(results))
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +67,15 @@ def test_bills_and_race_have_a_twin_in_flops(drawings):
 
 
 def test_flops_are_the_flops_of_a_sample_gradient_times_the_cost(results):
-    tables, analyses = everything(results)
+    tables = Tables(results)
     entry = results.study.workloads[0]
-    scene = make_scene(results.study, entry, "digits-mlp", tables, analyses)
+    scene = make_scene(results.study, entry, "digits-mlp", tables)
     assert [unit.factor for unit in scene.units] == pytest.approx([1, 1e4])
 
 
 def test_every_figure_has_words_and_a_table(results, drawings):
-    tables, analyses = everything(results)
     for drawing in drawings.values():
-        assert hasattr(tables, drawing.table) or hasattr(analyses, drawing.table)
+        assert drawing.table in Tables(results)
         assert drawing.title
         assert drawing.caption.endswith(".")
         assert drawing.finding.endswith(".")
@@ -93,7 +84,7 @@ def test_every_figure_has_words_and_a_table(results, drawings):
 
 
 def test_the_finding_of_the_bills_names_every_bill(results, drawings):
-    bills = make_tables(results).bills
+    bills = Tables(results)["bills"]
     said = drawings["bills-digits-mlp"].finding
     for arm in bills.loc[bills["workload"] == "digits_mlp", "arm"]:
         assert arm in said
@@ -105,12 +96,12 @@ def test_the_same_tables_give_the_same_bytes(results, drawings):
 
 
 def test_break_even_is_between_the_two_arms_of_the_answer(results, drawings):
-    _, analyses = everything(results)
+    headlines = Tables(results)["headlines"]
     drawn_pairs = [drawing for name, drawing in drawings.items() if "break-e" in name]
     assert drawn_pairs
     for drawing in drawn_pairs:
-        of_workload = analyses.headlines["workload"] == drawing.workload
-        (row,) = analyses.headlines[of_workload].itertuples()
+        of_workload = headlines["workload"] == drawing.workload
+        (row,) = headlines[of_workload].itertuples()
         pair = f"{row.tuned}, the tuned arm with the least bill, and {row.untuned},"
         assert pair in drawing.caption
         marks = ("pays after", "bills cross at", "quicker from")
@@ -158,18 +149,16 @@ def test_failed_runs_of_a_sweep_are_counted(results, drawings):
 def test_a_figure_of_lines_names_eight_arms_of_ninety():
     arms = [builder.fixed_arm(f"adam-{i}", 10 ** (-i / 30)) for i in range(90)]
     results = builder.finished(builder.study(arms, seeds=[0, 1], sweep=False))
-    tables, analyses = everything(results)
+    tables = Tables(results)
     entry = results.study.workloads[0]
-    scene = make_scene(results.study, entry, "digits-mlp", tables, analyses)
-    named = scene.named(tables.race)
+    scene = make_scene(results.study, entry, "digits-mlp", tables)
+    named = scene.named(tables["race"])
     assert len(named) == 8
     assert len({look.colour for look in named.values()}) == 8
-    cheapest = tables.bills.sort_values("bill")["arm"].iloc[0]
+    cheapest = tables["bills"].sort_values("bill")["arm"].iloc[0]
     assert {cheapest, results.study.reference} <= set(named)
     race = next(
-        d
-        for d in make_drawings(results.study, tables, analyses)
-        if d.name == "race-digits-mlp"
+        d for d in make_drawings(results.study, tables) if d.name == "race-digits-mlp"
     )
     assert "82 other arms" in race.svg
     assert len(race.svg) < 250_000

@@ -7,9 +7,7 @@ import re
 import pytest
 
 from hpo_vs_adapt.report.html.page import render_page
-from hpo_vs_adapt.report.sentences.verdict import make_verdicts
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
 
@@ -18,11 +16,7 @@ def render():
     """Return a function that renders the page of a study without its figures."""
 
     def rendered(study):
-        results = builder.finished(study)
-        tables = make_tables(results)
-        analyses = make_analyses(results, tables.bills, tables.sensitivity)
-        verdicts = make_verdicts(results, tables.bills)
-        return render_page(results, tables, analyses, verdicts, [])
+        return render_page(Tables(builder.finished(study)), [])
 
     return rendered
 

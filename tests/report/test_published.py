@@ -12,6 +12,7 @@ import pytest
 from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.report.html.comparison import make_comparison
 from hpo_vs_adapt.study.published import Published, PublishedRow
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.published import compare_published
 from hpo_vs_adapt.wording import UNKNOWN
 from tests.report import builder
@@ -355,6 +356,6 @@ def test_a_real_smoke_run_leaves_the_study_alone_and_says_what_it_is(folder):
 
 def test_a_report_without_published_values_has_no_table_of_them(tmp_path):
     one = builder.study([SGD], [DIGITS], seeds=[0, 1], sweep=False)
-    page = write_report(builder.finished(one), tmp_path)
+    page = write_report(Tables(builder.finished(one)), tmp_path)
     assert not (tmp_path / "tables/published.csv").exists()
     assert "published numbers" not in page.read_text()

@@ -2,11 +2,9 @@
 
 import pytest
 
-from hpo_vs_adapt.metrics import sweep_table
 from hpo_vs_adapt.report.html.study_tables import make_suite_tables
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
-from hpo_vs_adapt.tables.analyses import make_analyses
-from hpo_vs_adapt.tables.bills import make_bills
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import UNKNOWN, amount, interval, metric_value
 from tests.report import rich_study
 
@@ -20,7 +18,7 @@ def results():
 
 @pytest.fixture(scope="module")
 def analyses(results):
-    return make_analyses(results, make_bills(results), sweep_table(results.records))
+    return Tables(results)
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +48,18 @@ def test_the_best_of_k_is_told_for_powers_of_two_with_bands_of_grids(tables, ana
     assert [c.label for c in shown.columns[1:]] == [f"k = {2**n}" for n in range(4)]
     grid, tpe = cells(shown, "sgd-grid"), cells(shown, "sgd-tpe")
     place = {"workload": "digits_mlp", "k": 4}
-    known = own(analyses.best_of_k, arm="sgd-grid", **place)
+    known = own(analyses["best_of_k"], arm="sgd-grid", **place)
     assert grid["k = 4"].shown == metric_value(known["expected"])
     ends = [metric_value(known[name]) for name in ("low", "high")]
     assert grid["k = 4"].note == f"[{', '.join(ends)}]"
     assert grid["k = 8"].shown == UNKNOWN  # it has six points
-    known = own(analyses.best_of_k, arm="sgd-tpe", **place)
+    known = own(analyses["best_of_k"], arm="sgd-tpe", **place)
     assert tpe["k = 4"].shown == metric_value(known["expected"])
     assert tpe["k = 4"].note == ""
 
 
 def test_an_accuracy_has_no_band_beyond_one(analyses):
-    of_grid = analyses.best_of_k[analyses.best_of_k["arm"] == "sgd-grid"]
+    of_grid = analyses["best_of_k"][analyses["best_of_k"]["arm"] == "sgd-grid"]
     accuracy = of_grid[of_grid["workload"] == "digits_mlp"]
     assert accuracy["high"].max() == 1.0
     loss = of_grid[of_grid["workload"] == "valley"]
@@ -71,21 +69,21 @@ def test_an_accuracy_has_no_band_beyond_one(analyses):
 
 def test_searches_early_and_late_are_in_the_unit_of_the_metric(tables, analyses):
     shown = cells(tables["w-tunability"], "sgd-tpe")
-    known = own(analyses.tunability, workload="digits_mlp", arm="sgd-tpe")
+    known = own(analyses["tunability"], workload="digits_mlp", arm="sgd-tpe")
     for label, name in {"Early": "early", "Uniform": "uniform", "Late": "late"}.items():
         assert shown[label].shown == metric_value(known[name])
     assert shown["Trials"].shown == "12"
 
 
 def test_what_a_training_reaches_says_over_which_runs(tables, analyses):
-    known = own(analyses.iqm, workload="digits_mlp", arm="sgd-grid")
+    known = own(analyses["iqm"], workload="digits_mlp", arm="sgd-grid")
     shown = cells(tables["w-iqm"], "sgd-grid")
     assert shown["Over"].shown == "winners again"
     assert shown["Runs"].shown == "9"
     assert shown["Test"].shown == metric_value(known["test_metric"])
     assert cells(tables["w-iqm"], "gala")["Over"].shown == "seeds"
     assert cells(tables["w-iqm"], "sgd-tpe")["Over"].shown == "winners"
-    everywhere = own(analyses.iqm_across, arm="gala")
+    everywhere = own(analyses["iqm_across"], arm="gala")
     shown = cells(tables["suite-iqm"], "gala")["Validation"]
     assert shown.shown == metric_value(everywhere["best_metric"])
 
@@ -93,24 +91,24 @@ def test_what_a_training_reaches_says_over_which_runs(tables, analyses):
 def test_a_trials_mean_cost_stops_at_one_ordinary_training(tables, analyses, results):
     table = tables["w-restricted"]
     assert amount(results.trainings["digits_mlp"]) in table.about
-    known = own(analyses.restricted_means, workload="digits_mlp", arm="gala")
+    known = own(analyses["restricted_means"], workload="digits_mlp", arm="gala")
     shown = cells(table, "gala")["Mean cost"]
     assert shown.shown == amount(known["restricted_mean"])
     assert shown.note == interval(known["low"], known["high"])
 
 
 def test_the_settings_worth_tuning_are_named(tables, analyses):
-    known = own(analyses.effective_dimension, arm="sgd-tpe")
+    known = own(analyses["effective_dimension"], arm="sgd-tpe")
     assert known["settings"] == 2
     assert 0 <= known["dimension"] <= 2
     shown = cells(tables["suite-dimension"], "sgd-tpe")
     assert shown["Dimension"].shown == f"{known['dimension']:.2f}"
     assert shown["Surrogate R²"].shown == f"{known['cv_score']:.2f}"
     # Rate and batch size were swept on both workloads.
-    swept = own(analyses.effective_dimension, arm="gala", role="sweep")
+    swept = own(analyses["effective_dimension"], arm="gala", role="sweep")
     assert (swept["settings"], swept["note"]) == (2, "")
     # One setting alone is in the table of numbers, and not on the page.
-    alone = own(analyses.effective_dimension, arm="sgd-grid", role="policy")
+    alone = own(analyses["effective_dimension"], arm="sgd-grid", role="policy")
     assert alone["note"] == "fewer than two settings vary"
     named = [row[0].shown for row in tables["suite-dimension"].rows]
     assert named.count("sgd-grid") == 1

@@ -8,7 +8,7 @@ import pytest
 from hpo_vs_adapt.report.html.cells import ROWS_SHOWN, Cell
 from hpo_vs_adapt.report.html.trials_section import make_trials_table, optuna_study
 from hpo_vs_adapt.study import Sweep
-from hpo_vs_adapt.tables.catalogue import make_tables
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.rows import rows_of
 from tests import running
 from tests.report import builder
@@ -24,19 +24,19 @@ def trial(**changes):
 
 def test_every_trial_has_a_row_in_the_order_of_the_file():
     results = builder.finished(builder.study())
-    tables = make_tables(results)
-    table = make_trials_table(results.study, tables.trials)
+    tables = Tables(results)
+    table = make_trials_table(results.study, tables["trials"])
     assert [column.label for column in table.columns][11] == "Record"
-    assert [row[11].shown for row in table.rows] == list(tables.trials["key"])
+    assert [row[11].shown for row in table.rows] == list(tables["trials"]["key"])
     assert table.columns[0].rows_of == "tables/trials.csv"
     numbers = [int(row[0].shown) for row in table.rows]
-    assert numbers == list(range(1, len(tables.trials) + 1))
+    assert numbers == list(range(1, len(tables["trials"]) + 1))
     assert len(table.first_rows) == ROWS_SHOWN
 
 
 def test_the_rows_that_are_packed_are_those_that_are_not_in_the_page():
     results = builder.finished(builder.study())
-    table = make_trials_table(results.study, make_tables(results).trials)
+    table = make_trials_table(results.study, Tables(results)["trials"])
     columns = [
         [column["of"][place] for place in column["at"]]
         if isinstance(column, dict)
@@ -63,8 +63,8 @@ def test_a_packed_cell_says_nothing_twice():
 
 def test_what_a_trial_never_met_is_sorted_last():
     one = builder.study(workloads=[builder.workload(target=0.9999)], sweep=False)
-    tables = make_tables(builder.finished(one))
-    row = make_trials_table(one, tables.trials).rows[0]
+    tables = Tables(builder.finished(one))
+    row = make_trials_table(one, tables["trials"]).rows[0]
     assert (row[9].shown, row[9].value) == ("never", "")
 
 
@@ -123,7 +123,7 @@ def test_names_and_numbers_are_those_of_the_optuna_studies_of_a_run(tmp_path):
     with running.ray_here():
         results, _ = running.train(study)
     kept = running.optuna_trials(study)
-    trials = make_tables(results).trials
+    trials = Tables(results)["trials"]
     assert len(trials) == 2 + 1 + 1 + 2
     for row in rows_of(trials):
         twin = kept[optuna_study(study, row)][row.number]

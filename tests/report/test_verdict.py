@@ -5,9 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from hpo_vs_adapt.report.sentences.verdict import make_verdicts, verdicts
+from hpo_vs_adapt.report.sentences.verdict import make_verdicts
 from hpo_vs_adapt.study import Arm, Tune
-from hpo_vs_adapt.tables.bills import BILL_COLUMNS, make_bills
+from hpo_vs_adapt.tables.bills import BILL_COLUMNS
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.headlines import make_headlines
 from tests.report import builder
 
@@ -52,7 +53,7 @@ def say(rows, entry=None, arms=None, **ratios):
     for rival, numbers in ratios.items():
         ends = ("ratio", "low", "high")
         headlines[[f"{rival}_{end}" for end in ends]] = [numbers]
-    (verdict,) = make_verdicts(results, table, headlines)
+    (verdict,) = make_verdicts(one, {"bills": table, "headlines": headlines})
     return verdict
 
 
@@ -263,13 +264,13 @@ def test_passes_without_spread_have_no_interval():
 def test_there_is_a_verdict_for_each_workload_in_the_order_of_the_study(workloads):
     entries = [builder.workload(f"w{i}") for i in range(workloads)]
     results = builder.finished(builder.study(workloads=entries, sweep=False))
-    found = verdicts(results)
+    found = make_verdicts(results.study, Tables(results))
     assert [verdict.workload for verdict in found] == [e.name for e in entries]
     assert all(verdict.sentence.startswith(verdict.workload) for verdict in found)
 
 
 def test_numbers_in_a_verdict_are_those_of_the_table():
-    results = builder.finished(builder.study(sweep=False))
-    bills = make_bills(results).sort_values("bill")
-    (verdict,) = verdicts(results)
+    tables = Tables(builder.finished(builder.study(sweep=False)))
+    bills = tables["bills"].sort_values("bill")
+    (verdict,) = make_verdicts(tables.given.study, tables)
     assert f"{bills['bill'].iloc[0] / 1000:.2g} k" in verdict.sentence

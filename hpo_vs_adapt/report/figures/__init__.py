@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+
+import pandas as pd
 
 from hpo_vs_adapt.report.figures.bills import draw_all_bills
 from hpo_vs_adapt.report.figures.break_even import draw_break_even
@@ -18,8 +20,6 @@ from hpo_vs_adapt.report.figures.svg import quiet_glyphs
 from hpo_vs_adapt.report.figures.targets import draw_targets
 from hpo_vs_adapt.report.figures.tuned import draw_tuned
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import slugs
 
 __all__ = ["Drawing", "make_drawings"]
@@ -39,8 +39,7 @@ _TOPICS = (
 
 def make_drawings(
     study: Study,
-    tables: Tables,
-    analyses: Analyses,
+    tables: Mapping[str, pd.DataFrame],
     tell: Callable[[str], object] | None = None,
 ) -> list[Drawing]:
     """Return the figures of a study, workload by workload, in reading order.
@@ -49,8 +48,7 @@ def make_drawings(
 
     Args:
         study: What was compared.
-        tables: From `make_tables`.
-        analyses: From `make_analyses`.
+        tables: Of the study, see `tables.catalogue`.
         tell: Called with what is drawn next, such as ``figures of digits_mlp``.
     """
     names = slugs(entry.name for entry in study.workloads)
@@ -59,9 +57,9 @@ def make_drawings(
         for entry in study.workloads:
             if tell is not None:
                 tell(f"figures of {entry.name}")
-            scene = make_scene(study, entry, names[entry.name], tables, analyses)
+            scene = make_scene(study, entry, names[entry.name], tables)
             drawings += _of_workload(scene)
-        return [*drawings, *draw_suite(study, tables, analyses)]
+        return [*drawings, *draw_suite(study, tables)]
 
 
 def _of_workload(scene: Scene) -> Iterator[Drawing]:

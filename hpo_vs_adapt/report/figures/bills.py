@@ -97,7 +97,7 @@ _COSTS = [
 
 def draw_all_bills(scene: Scene) -> Iterator[Drawing]:
     """Draw what reaching the target costs with every arm, in each unit."""
-    table = scene.of(scene.tables.bills)
+    table = scene.of("bills")
     for unit in scene.units:
         yield _bills(scene, unit.scale(table, _COSTS), unit)
 

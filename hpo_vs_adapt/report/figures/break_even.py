@@ -95,9 +95,9 @@ def _draw(
 
 def draw_break_even(scene: Scene) -> Iterator[Drawing]:
     """Draw totals over further trainings, the price of failures, and workers."""
-    totals = scene.of(scene.analyses.retrainings)
-    prices = scene.of(scene.analyses.failure_prices)
-    workers = scene.of(scene.analyses.by_workers)
+    totals = scene.of("retrainings")
+    prices = scene.of("failure_prices")
+    workers = scene.of("by_workers")
     if not np.isfinite(prices["bill"].to_numpy(float)).any():
         return
     figure = make_figure(6.9)
@@ -131,8 +131,8 @@ def _rivals(scene: Scene) -> Any:
 
     It is None where one of them is missing.
     """
-    headline = next(rows_of(scene.of(scene.analyses.headlines)))
-    table = scene.of(scene.analyses.break_even)
+    headline = next(rows_of(scene.of("headlines")))
+    table = scene.of("break_even")
     pair = table["tuned"].eq(headline.tuned) & table["other"].eq(headline.untuned)
     return next(rows_of(table[pair]), None)
 

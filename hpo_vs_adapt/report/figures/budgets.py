@@ -66,14 +66,14 @@ _NOTABLE = 0.05  # probability, of arms that have an area of their own
 
 def draw_budgets(scene: Scene) -> Iterator[Drawing]:
     """Draw the best value, and the probability to have it, for so much spending."""
-    if len(scene.of(scene.analyses.best_probability)):
+    if len(scene.of("best_probability")):
         yield _best(scene)
-    if len(scene.of(scene.analyses.tuning_curves)):
+    if len(scene.of("tuning_curves")):
         yield _tuning(scene)
 
 
 def _best(scene: Scene) -> Drawing:
-    table = scene.of(scene.analyses.best_probability)
+    table = scene.of("best_probability")
     figure = make_figure(2.6)
     axes = figure.subplots()
     shares = table.groupby("arm", sort=False)["probability"].max()
@@ -103,7 +103,7 @@ def _best(scene: Scene) -> Drawing:
 
 
 def _tuning(scene: Scene) -> Drawing:
-    table = scene.of(scene.analyses.tuning_curves)
+    table = scene.of("tuning_curves")
     figure = make_figure(3.0)
     axes = figure.subplots()
     looks = scene.named(table)

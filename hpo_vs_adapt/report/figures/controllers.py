@@ -151,10 +151,10 @@ _STRIPS = 24
 
 def draw_controllers(scene: Scene) -> Iterator[Drawing]:
     """Draw rates and momenta, the rules' own numbers, and chosen momenta."""
-    rates = scene.of(scene.tables.rates)
+    rates = scene.of("rates")
     if (rates["kind"] == "adaptive").any():
         yield _rates(scene, rates)
-    own = scene.of(scene.controllers)
+    own = scene.of("controllers")
     chosen = own[own["quantity"] == "momentum"]
     if len(chosen):
         yield _choices(scene, chosen)

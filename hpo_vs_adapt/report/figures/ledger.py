@@ -98,7 +98,7 @@ def draw_ledger(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> N
 
 def draw_spending(scene: Scene) -> Iterator[Drawing]:
     """Draw what each arm's policy spent on what."""
-    table = scene.of(scene.tables.ledger)
+    table = scene.of("ledger")
     shares = ledger_shares(table)
     if shares.empty:
         return

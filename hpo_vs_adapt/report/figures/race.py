@@ -23,9 +23,9 @@ __all__ = ["draw_races"]
 
 def draw_races(scene: Scene) -> Iterator[Drawing]:
     """Draw the race, in each unit, the chance to meet the target, and one training."""
-    race = scene.of(scene.tables.race)
-    chances = scene.of(scene.chances)
-    training = scene.of(scene.tables.training)
+    race = scene.of("race")
+    chances = scene.of("chances")
+    training = scene.of("training")
     for unit in scene.units:
         if len(race):
             yield _race(scene, unit.scale(race, ["cost"]), unit)

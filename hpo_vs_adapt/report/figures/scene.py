@@ -15,8 +15,6 @@ from hpo_vs_adapt.report.figures.naming import NAMED, name_arms, say_others
 from hpo_vs_adapt.report.figures.scales import add_legend
 from hpo_vs_adapt.report.figures.svg import svg_text
 from hpo_vs_adapt.study import Study, WorkloadEntry
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import series
 
 __all__ = [
@@ -93,11 +91,8 @@ class Scene:
         study: What was compared.
         entry: The workload.
         slug: Of its name, for names of figures.
-        tables: Of all workloads.
-        analyses: Of all workloads.
+        tables: Of all workloads, see `tables.catalogue`.
         looks: Of every arm.
-        chances: As from `make_chances`.
-        controllers: As from `make_controllers`.
         order: All arms; those that are worth a name in a figure come first.
         units: That costs are drawn in.
     """
@@ -105,16 +100,14 @@ class Scene:
     study: Study
     entry: WorkloadEntry
     slug: str
-    tables: Tables
-    analyses: Analyses
+    tables: Mapping[str, pd.DataFrame]
     looks: Mapping[str, Look]
-    chances: pd.DataFrame
-    controllers: pd.DataFrame
     order: tuple[str, ...]
     units: tuple[Unit, ...]
 
-    def of(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of the workload."""
+    def of(self, name: str) -> pd.DataFrame:
+        """Return the rows of the workload in a table."""
+        table = self.tables[name]
         return table[table["workload"] == self.entry.name].reset_index(drop=True)
 
     def named(
@@ -160,22 +153,21 @@ def make_scene(
     study: Study,
     entry: WorkloadEntry,
     slug: str,
-    tables: Tables,
-    analyses: Analyses,
+    tables: Mapping[str, pd.DataFrame],
 ) -> Scene:
     """Return what the figures of a workload are drawn from."""
-    bills = tables.bills[tables.bills["workload"] == entry.name]
+    bills, trials = (
+        table[table["workload"] == entry.name]
+        for table in (tables["bills"], tables["trials"])
+    )
     return Scene(
         study=study,
         entry=entry,
         slug=slug,
         tables=tables,
-        analyses=analyses,
         looks=looks_of([arm.name for arm in study.arms]),
-        chances=tables.chances,
-        controllers=tables.controllers,
         order=_spotlight(bills, study.reference, entry.metric.mode == "max"),
-        units=tuple(_units(tables.trials[tables.trials["workload"] == entry.name])),
+        units=tuple(_units(trials)),
     )
 
 

@@ -118,7 +118,7 @@ _HEATMAPS = 6  # arms; the numbers of the others are in the table
 
 def draw_sensitivity(scene: Scene) -> Iterator[Drawing]:
     """Draw sweeps of the rate, at one batch size and over batch sizes."""
-    table = scene.of(scene.tables.sensitivity)
+    table = scene.of("sensitivity")
     if "lr" not in table:
         return
     rates = pd.to_numeric(table["lr"], errors="coerce")
@@ -149,7 +149,7 @@ def _curves(scene: Scene, table: pd.DataFrame) -> Drawing:
     if len(sizes) > 1:
         note = f" Batch size {size}; the figures below have the others."
     table = table[table["batch_size"] == size]
-    runs = swept_runs(scene.of(scene.tables.trials))
+    runs = swept_runs(scene.of("trials"))
     drawn = _Columns(scene, table, runs[runs["batch_size"] == size])
     failed = int(table["failures"].sum())
     best = table.groupby("arm", sort=False)["hit_share"].max()
@@ -209,7 +209,7 @@ class _Columns:
 
 
 def _basins(scene: Scene) -> str:
-    numbers = scene.of(scene.analyses.lr_numbers)
+    numbers = scene.of("lr_numbers")
     wide = numbers.groupby("arm")["hit_decades"].max().dropna()
     if wide.empty:
         return ""
@@ -253,7 +253,7 @@ def _heatmaps(scene: Scene, table: pd.DataFrame) -> Drawing:
 
 
 def _spread(scene: Scene) -> Drawing:
-    table = scene.of(scene.analyses.batch_size_spread)
+    table = scene.of("batch_size_spread")
     rates = pd.to_numeric(table["lr"], errors="coerce")
     table = table.assign(lr=rates)[(rates > 0) & (table["batch_sizes"] > 1)]
     others = [

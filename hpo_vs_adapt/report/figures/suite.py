@@ -20,8 +20,6 @@ from hpo_vs_adapt.report.figures.scene import Drawing, add_names, make_figure, s
 from hpo_vs_adapt.report.figures.style import draw_lines, draw_points
 from hpo_vs_adapt.report.figures.svg import svg_text
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.rows import rows_of
 from hpo_vs_adapt.wording import counted, probability, ratio
 
@@ -111,17 +109,17 @@ def draw_plane(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
 _WIDE = 7.4  # inches
 
 
-def draw_suite(study: Study, tables: Tables, analyses: Analyses) -> Iterator[Drawing]:
+def draw_suite(study: Study, tables: Mapping[str, pd.DataFrame]) -> Iterator[Drawing]:
     """Draw ratios, profiles, scores and the plane of sensitivity of all workloads."""
     looks = looks_of([arm.name for arm in study.arms])
-    ratios = tables.bills["ratio"].to_numpy(float)
+    ratios = tables["bills"]["ratio"].to_numpy(float)
     if study.reference and len(study.workloads) > 1 and np.isfinite(ratios).any():
-        yield _ratios(tables.bills, looks, study.reference)
-    across = analyses.across_workloads
+        yield _ratios(tables["bills"], looks, study.reference)
+    across = tables["across_workloads"]
     if len(study.workloads) > 1 and across["solved"].any():
-        yield _profiles(analyses, looks)
+        yield _profiles(tables["budget_profiles"], across, looks)
         yield _scores(across, looks)
-    plane = analyses.sensitivity_plane
+    plane = tables["sensitivity_plane"]
     if np.isfinite(plane["phi"].to_numpy(float)).any():
         yield _plane(plane, looks)
 
@@ -150,9 +148,10 @@ def _ratios(bills: pd.DataFrame, looks: Mapping[str, Look], reference: str) -> D
     return dataclasses.replace(_drawing(figure, "ratios", "bills", words), wide=True)
 
 
-def _profiles(analyses: Analyses, looks: Mapping[str, Look]) -> Drawing:
-    table = analyses.budget_profiles
-    named = name_arms(looks, analyses.across_workloads["arm"])
+def _profiles(
+    table: pd.DataFrame, scores: pd.DataFrame, looks: Mapping[str, Look]
+) -> Drawing:
+    named = name_arms(looks, scores["arm"])
     figure = make_figure(2.9)
     axes = figure.subplots()
     draw_profiles(table, axes, named)

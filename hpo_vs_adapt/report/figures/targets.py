@@ -69,7 +69,7 @@ def draw_target_ranks(
 
 def draw_targets(scene: Scene) -> Iterator[Drawing]:
     """Draw bills and ranks over targets."""
-    table = scene.of(scene.analyses.target_sweep)
+    table = scene.of("target_sweep")
     if not np.isfinite(table["bill"].to_numpy(float)).any():
         return
     yield _sweep(scene, table)

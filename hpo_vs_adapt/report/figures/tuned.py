@@ -98,11 +98,11 @@ _PANELS = 6
 
 def draw_tuned(scene: Scene) -> Iterator[Drawing]:
     """Draw importances, where there is more than one to compare, and dependences."""
-    importances = scene.of(scene.analyses.importances).dropna(subset=["fanova"])
+    importances = scene.of("importances").dropna(subset=["fanova"])
     several = importances.groupby("arm")["hyperparameter"].transform("size") > 1
     if several.any():
         yield _importances(scene, importances[several])
-    dependence = scene.of(scene.analyses.partial_dependence)
+    dependence = scene.of("partial_dependence")
     # Where a surrogate is no better than the mean, its curves mean nothing.
     dependence = dependence[dependence["cv_score"] > 0]
     if len(dependence):

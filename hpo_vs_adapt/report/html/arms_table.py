@@ -61,14 +61,13 @@ class ArmRow:
     share: float
 
 
-def flops_per_gradient(records: pd.DataFrame, workload: str) -> float:
+def flops_per_gradient(trials: pd.DataFrame) -> float:
     """Return what a sample gradient costs on a workload in FLOPs; NaN without trials.
 
     It is the same for every trial of a workload, so their sums tell it.
     """
-    own = records[records["workload"] == workload]
-    cost = float(own["cost"].sum())
-    return float(own["flops"].sum()) / cost if cost > 0 else math.nan
+    cost = float(trials["cost"].sum())
+    return float(trials["flops"].sum()) / cost if cost > 0 else math.nan
 
 
 def make_arm_rows(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -13,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from hpo_vs_adapt import wording
+from hpo_vs_adapt.records.trials import EndReason
 from hpo_vs_adapt.report.figures import Drawing
 from hpo_vs_adapt.report.figures.looks import VARIABLES, looks_of
 from hpo_vs_adapt.report.html.comparison import Comparison, make_comparison
@@ -24,35 +23,23 @@ from hpo_vs_adapt.report.html.trials_section import make_trials_table
 from hpo_vs_adapt.report.sentences.answer import make_answers
 from hpo_vs_adapt.report.sentences.asides import make_asides
 from hpo_vs_adapt.report.sentences.overview import make_overview
-from hpo_vs_adapt.report.sentences.verdict import Verdict
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.catalogue import Tables, crashed_trials, missing_trials
+from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.rows import rows_of
-from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["render_page"]
 
 _ROLES = {"policy": "", "retrain": "winner trained again", "sweep": "sensitivity sweep"}
 
 
-def render_page(
-    given: StudyTables,
-    tables: Tables,
-    analyses: Analyses,
-    verdicts: list[Verdict],
-    drawings: list[Drawing],
-) -> str:
+def render_page(tables: Tables, drawings: list[Drawing]) -> str:
     """Return the whole page as HTML; every name in it is escaped.
 
     Args:
-        given: Of the study.
-        tables: From `make_tables`.
-        analyses: From `make_analyses`.
-        verdicts: One for each workload.
+        tables: Of the study.
         drawings: From `make_drawings`.
     """
-    study = given.study
+    study, progress = tables.given.study, tables["progress"]
     slugs = wording.slugs(entry.name for entry in study.workloads)
     # A workload may be called as a section of the page is.
     anchors = {name: f"workload-{slug}" for name, slug in slugs.items()}
@@ -66,35 +53,28 @@ def render_page(
         script=Markup(script),
         script_hash=_hash(script),
         answers=[
-            (anchors[answer.workload], answer)
-            for answer in make_answers(study, tables.bills, analyses, verdicts)
+            (anchors[answer.workload], answer) for answer in make_answers(study, tables)
         ],
-        overview=make_overview(study, tables.bills, analyses),
+        overview=make_overview(study, tables),
         anchors=anchors,
         sections=[
             make_workload_section(
-                entry,
-                anchors[entry.name],
-                given,
-                tables,
-                analyses,
-                drawings,
-                figures,
+                entry, anchors[entry.name], study, tables, drawings, figures
             )
             for entry in study.workloads
         ],
         suite_figures=figures.place(d for d in drawings if d.topic == "suite"),
-        suite_tables=make_suite_tables(analyses, swatches),
+        suite_tables=make_suite_tables(tables, swatches),
         ledger_figures=figures.place(d for d in drawings if d.topic == "ledger"),
-        ledger_table=make_ledger_table(tables.ledger, swatches),
-        trials_table=make_trials_table(study, tables.trials),
-        missing=_missing(tables.progress),
-        done=int(tables.progress["done"].sum()),
-        planned=int(tables.progress["planned"].sum()),
-        crashed=_crashed(given.records),
+        ledger_table=make_ledger_table(tables["ledger"], swatches),
+        trials_table=make_trials_table(study, tables["trials"]),
+        missing=_missing(progress),
+        done=int(progress["done"].sum()),
+        planned=int(progress["planned"].sum()),
+        crashed=_crashed(tables["trials"]),
         asides=make_asides(study),
         comparison=_comparison(study, tables),
-        provenance=given.provenance,
+        provenance=tables.given.provenance,
         figure_css=figures.css,  # after all figures are placed
         shapes=shapes(looks.values()),
         colours=VARIABLES,
@@ -125,19 +105,18 @@ def _hash(script: str) -> str:
 
 
 def _comparison(study: Study, tables: Tables) -> Comparison | None:
-    if study.published is None or tables.published is None:
+    if study.published is None:
         return None
-    return make_comparison(study.published, tables.published)
+    return make_comparison(study.published, tables["published"])
 
 
 def _missing(progress: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = rows_of(missing_trials(progress))
+    """Return what is planned and not done."""
+    missing = progress.assign(missing=progress["planned"] - progress["done"])
+    rows = rows_of(missing[missing["missing"] > 0])
     return [{**row._asdict(), "role": _ROLES[row.role]} for row in rows]
 
 
-def _crashed(records: pd.DataFrame) -> list[Mapping[str, Any]]:
-    rows = rows_of(crashed_trials(records))
-    return [
-        {**row._asdict(), "settings": json.dumps(row.settings, sort_keys=True)}
-        for row in rows
-    ]
+def _crashed(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    crashed = trials[trials["end"] == EndReason.CRASHED]
+    return [row._asdict() for row in rows_of(crashed)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,10 +22,7 @@ from hpo_vs_adapt.report.html.swatches import swatch
 from hpo_vs_adapt.report.html.target_control import TargetControl, make_target_control
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
 from hpo_vs_adapt.report.sentences.verdict import goal
-from hpo_vs_adapt.study import WorkloadEntry
-from hpo_vs_adapt.tables.analyses import Analyses
-from hpo_vs_adapt.tables.catalogue import Tables
-from hpo_vs_adapt.tables.study_tables import StudyTables
+from hpo_vs_adapt.study import Study, WorkloadEntry
 
 __all__ = ["Topic", "WorkloadSection", "make_workload_section"]
 
@@ -111,9 +109,8 @@ class WorkloadSection:
 def make_workload_section(
     entry: WorkloadEntry,
     anchor: str,
-    given: StudyTables,
-    tables: Tables,
-    analyses: Analyses,
+    study: Study,
+    tables: Mapping[str, pd.DataFrame],
     drawings: list[Drawing],
     figures: PageFigures,
 ) -> WorkloadSection:
@@ -122,30 +119,29 @@ def make_workload_section(
     Args:
         entry: The workload.
         anchor: Its id in the page.
-        given: Of the study.
-        tables: From `make_tables`.
-        analyses: From `make_analyses`.
+        study: That it is of.
+        tables: Of the study, see `tables.catalogue`.
         drawings: Of the study.
         figures: Of the page.
     """
-    looks = looks_of([arm.name for arm in given.study.arms])
+    looks = looks_of([arm.name for arm in study.arms])
     swatches = {arm: swatch(look) for arm, look in looks.items()}
     own = [d for d in drawings if d.workload == entry.name]
-    beside = make_workload_tables(analyses, entry.name, anchor, swatches)
+    beside = make_workload_tables(tables, entry.name, anchor, swatches)
     control = make_target_control(
         entry,
         f"{anchor}-sweep",
-        _of(analyses.target_sweep, entry),
+        _of(tables["target_sweep"], entry),
         swatches,
     )
-    flops = flops_per_gradient(given.records, entry.name)
+    flops = flops_per_gradient(_of(tables["trials"], entry))
     return WorkloadSection(
         anchor=anchor,
         name=entry.name,
         goal=goal(entry),
         facts=_facts(entry),
         metric=entry.metric.name,
-        rows=make_arm_rows(_of(tables.bills, entry), swatches, flops),
+        rows=make_arm_rows(_of(tables["bills"], entry), swatches, flops),
         topics=_topics(anchor, own, figures, beside, control, flops > 0),
         control=control,
     )

@@ -25,7 +25,6 @@ from hpo_vs_adapt.report.html.cells import (
 from hpo_vs_adapt.report.html.reached_tables import iqm_across_table
 from hpo_vs_adapt.report.html.trials_section import ROLES
 from hpo_vs_adapt.report.html.tuning_tables import dimensions_table
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.rows import rows_of
 
 __all__ = ["make_ledger_table", "make_suite_tables"]
@@ -45,22 +44,22 @@ _PURPOSES = {
 
 
 def make_suite_tables(
-    analyses: Analyses, swatches: Mapping[str, Markup]
+    tables: Mapping[str, pd.DataFrame], swatches: Mapping[str, Markup]
 ) -> list[PageTable]:
     """Return the tables of all workloads together; those without a row are left out.
 
     Args:
-        analyses: Of the study.
+        tables: Of the study, see `tables.catalogue`.
         swatches: Marker of each arm.
     """
-    tables = [
-        _scores(analyses.across_workloads, swatches),
-        _pairs(analyses.improvement, swatches),
-        iqm_across_table(analyses.iqm_across, swatches),
-        _plane(analyses.sensitivity_plane, swatches),
-        dimensions_table(analyses.effective_dimension, swatches),
+    made = [
+        _scores(tables["across_workloads"], swatches),
+        _pairs(tables["improvement"], swatches),
+        iqm_across_table(tables["iqm_across"], swatches),
+        _plane(tables["sensitivity_plane"], swatches),
+        dimensions_table(tables["effective_dimension"], swatches),
     ]
-    return [table for table in tables if table.rows]
+    return [table for table in made if table.rows]
 
 
 def _scores(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:

@@ -27,7 +27,6 @@ from hpo_vs_adapt.report.html.sensitivity_tables import (
     lr_table,
 )
 from hpo_vs_adapt.report.html.tuning_tables import best_of_k_table, tunability_table
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.rows import rows_of
 
 __all__ = ["make_workload_tables"]
@@ -54,36 +53,40 @@ _BREAK_EVEN = (
 
 
 def make_workload_tables(
-    analyses: Analyses, workload: str, anchor: str, swatches: Mapping[str, Markup]
+    tables: Mapping[str, pd.DataFrame],
+    workload: str,
+    anchor: str,
+    swatches: Mapping[str, Markup],
 ) -> dict[str, list[PageTable]]:
     """Return the tables of a workload by the topic that they belong to.
 
     Args:
-        analyses: Of the study.
+        tables: Of the study, see `tables.catalogue`.
         workload: Label in the study.
         anchor: Of the workload in the page.
         swatches: Marker of each arm.
     """
 
-    def of(table: pd.DataFrame) -> pd.DataFrame:
+    def of(name: str) -> pd.DataFrame:
+        table = tables[name]
         return table[table["workload"] == workload]
 
     found = {
         "bills": [
-            _ranking(of(analyses.ranking), anchor, swatches),
-            restricted_means_table(of(analyses.restricted_means), anchor, swatches),
+            _ranking(of("ranking"), anchor, swatches),
+            restricted_means_table(of("restricted_means"), anchor, swatches),
         ],
-        "race": [iqm_table(of(analyses.iqm), anchor, swatches)],
+        "race": [iqm_table(of("iqm"), anchor, swatches)],
         "budgets": [
-            best_of_k_table(of(analyses.best_of_k), anchor, swatches),
-            tunability_table(of(analyses.tunability), anchor, swatches),
+            best_of_k_table(of("best_of_k"), anchor, swatches),
+            tunability_table(of("tunability"), anchor, swatches),
         ],
-        "break_even": [_break_even(of(analyses.break_even), anchor, swatches)],
+        "break_even": [_break_even(of("break_even"), anchor, swatches)],
         "sensitivity": [
-            lr_table(of(analyses.lr_numbers), anchor, swatches),
-            knobs_table(of(analyses.knob_numbers), anchor, swatches),
-            batch_sizes_table(of(analyses.batch_size_spread), anchor, swatches),
-            importances_table(of(analyses.importances), anchor, swatches),
+            lr_table(of("lr_numbers"), anchor, swatches),
+            knobs_table(of("knob_numbers"), anchor, swatches),
+            batch_sizes_table(of("batch_size_spread"), anchor, swatches),
+            importances_table(of("importances"), anchor, swatches),
         ],
     }
     return {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from hpo_vs_adapt.report.sentences.changes import make_care, make_changes
 from hpo_vs_adapt.report.sentences.doubts import make_doubts
-from hpo_vs_adapt.report.sentences.verdict import Verdict
+from hpo_vs_adapt.report.sentences.verdict import Verdict, make_verdicts
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.rows import rows_of
 
 __all__ = ["Answer", "make_answers"]
@@ -35,34 +35,26 @@ class Answer:
     doubts: tuple[str, ...]
 
 
-def make_answers(
-    study: Study, bills: pd.DataFrame, analyses: Analyses, verdicts: list[Verdict]
-) -> list[Answer]:
+def make_answers(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[Answer]:
     """Return one answer for each workload, in the order of the study.
 
-    Every number in one is in ``summary.json`` and in a table: `bills`, or `headlines`,
-    `break_even`, `ranking` and `lr_numbers` of the analyses; break-even trainings are
-    rounded up.
+    Every number in one is in ``summary.json`` and in a table: `bills`, `headlines`,
+    `break_even`, `ranking` or `lr_numbers`; break-even trainings are rounded up.
 
     Args:
         study: That was run.
-        bills: Columns `bills.BILL_COLUMNS`.
-        analyses: Of the same study.
-        verdicts: From `make_verdicts`, one a workload.
+        tables: Of the same study, see `tables.catalogue`.
     """
-    headlines = rows_of(analyses.headlines)
+    headlines = rows_of(tables["headlines"])
+    verdicts = make_verdicts(study, tables)
     parts = zip(study.workloads, headlines, verdicts, strict=True)
     return [
         Answer(
             entry.name,
             verdict,
-            tuple(make_changes(headline, analyses)) if headline.met else (),
-            make_care(analyses.lr_numbers, entry.name, entry.batch_size),
-            tuple(
-                make_doubts(
-                    study, headline, bills[bills["workload"] == entry.name], analyses
-                )
-            ),
+            tuple(make_changes(headline, tables)) if headline.met else (),
+            make_care(tables["lr_numbers"], entry.name, entry.batch_size),
+            tuple(make_doubts(study, headline, tables)),
         )
         for entry, headline, verdict in parts
     ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.rows import rows_of
 from hpo_vs_adapt.wording import counted, named, percent, rate
 
@@ -22,7 +21,9 @@ _MOST_SWEPT = 8
 """Arms whose learning rates are told."""
 
 
-def make_changes(headline: Any, analyses: Analyses) -> Iterator[tuple[str, str]]:
+def make_changes(
+    headline: Any, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[str, str]]:
     """Return what would change the answer for a workload: headings and sentences.
 
     Held against each other are the cheapest arm that tunes hyperparameters and the
@@ -30,17 +31,17 @@ def make_changes(headline: Any, analyses: Analyses) -> Iterator[tuple[str, str]]
 
     Args:
         headline: Its row of the table of headlines.
-        analyses: Of the study.
+        tables: Of the study, see `tables.catalogue`.
     """
-    pairs = _at(analyses.break_even, headline.workload)
+    pairs = _at(tables["break_even"], headline.workload)
     pair = pairs[
         (pairs["tuned"] == headline.tuned) & (pairs["other"] == headline.untuned)
     ]
     for row in rows_of(pair):
         yield "More trainings", _retraining(row)
         yield from _cheaper_failures(row)
-        yield from _workers(row, _at(analyses.by_workers, headline.workload))
-    yield from _targets(_at(analyses.target_sweep, headline.workload))
+        yield from _workers(row, _at(tables["by_workers"], headline.workload))
+    yield from _targets(_at(tables["target_sweep"], headline.workload))
 
 
 def make_care(numbers: pd.DataFrame, workload: str, batch_size: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.wording import amount, counted, named, series
 
 __all__ = ["make_doubts"]
@@ -19,7 +18,7 @@ _MANY = 3
 
 
 def make_doubts(
-    study: Study, headline: Any, bills: pd.DataFrame, analyses: Analyses
+    study: Study, headline: Any, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[str]:
     """Return what is missing or unsure of the answer for a workload.
 
@@ -29,18 +28,20 @@ def make_doubts(
     Args:
         study: That was run.
         headline: Row of the workload in the table of headlines.
-        bills: Columns `bills.BILL_COLUMNS`, of the workload.
-        analyses: Of the study.
+        tables: Of the study, see `tables.catalogue`.
     """
     if not headline.trials:
         return
+    bills, ranking = (
+        table[table["workload"] == headline.workload]
+        for table in (tables["bills"], tables["ranking"])
+    )
     yield from _never(headline, bills)
     if not headline.met:
         return
     names = {headline.leader, headline.tuned, headline.untuned}
     own = bills[bills["arm"].isin(names)]
     yield from _intervals(own)
-    ranking = analyses.ranking[analyses.ranking["workload"] == headline.workload]
     yield from _hidden(ranking[ranking["arm"].isin(names)])
     yield from _calibrated(study, headline.workload, names)
     if headline.candidates >= _MANY:

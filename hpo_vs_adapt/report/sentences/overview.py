@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.tables.analyses import Analyses
 from hpo_vs_adapt.tables.headlines import tied
 from hpo_vs_adapt.tables.rows import rows_of
 from hpo_vs_adapt.wording import (
@@ -62,29 +61,26 @@ class Overview:
     rows: tuple[OverviewRow, ...]
 
 
-def make_overview(
-    study: Study, bills: pd.DataFrame, analyses: Analyses
-) -> Overview | None:
+def make_overview(study: Study, tables: Mapping[str, pd.DataFrame]) -> Overview | None:
     """Return the overview; None for one workload, or if no target was ever met.
 
     The best arm is the one with the highest score of `metrics.across_workloads`.
 
     Args:
         study: That was run.
-        bills: Columns `bills.BILL_COLUMNS`.
-        analyses: Of the same study.
+        tables: Of the same study, see `tables.catalogue`.
     """
-    ranked = list(rows_of(analyses.across_workloads))
+    ranked = list(rows_of(tables["across_workloads"]))
     if len(study.workloads) < 2 or not any(arm.solved for arm in ranked):
         return None
     best, *equals = _best(ranked)
-    so_far = " so far" if analyses.headlines["unfinished"].any() else ""
+    so_far = " so far" if tables["headlines"]["unfinished"].any() else ""
     finding = (
         f"Over {counted(best.workloads, 'workload')} {best.arm} does best{so_far}:"
         f" score {best.score:.2f} of 1, {_solved(best)}"
         f"{_mean_ratio(best, study.reference)}{_as_well(equals)}."
     )
-    rows = (_row(headline, bills, analyses) for headline in rows_of(analyses.headlines))
+    rows = (_row(headline, tables) for headline in rows_of(tables["headlines"]))
     return Overview(finding, tuple(_details(study, ranked)), tuple(rows))
 
 
@@ -136,7 +132,8 @@ def _mean_ratio(arm: Any, reference: str | None) -> str:
     )
 
 
-def _row(headline: Any, bills: pd.DataFrame, analyses: Analyses) -> OverviewRow:
+def _row(headline: Any, tables: Mapping[str, pd.DataFrame]) -> OverviewRow:
+    bills = tables["bills"]
     own = bills[bills["workload"] == headline.workload]
     leader = next(rows_of(own[own["arm"] == headline.leader]), None)
     if leader is None:
@@ -157,7 +154,7 @@ def _row(headline: Any, bills: pd.DataFrame, analyses: Analyses) -> OverviewRow:
             if behind and headline.tuned_low < headline.tuned_high
             else ""
         ),
-        pays=_pays(headline, analyses.break_even),
+        pays=_pays(headline, tables["break_even"]),
     )
 
 

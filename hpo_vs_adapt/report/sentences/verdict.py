@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from hpo_vs_adapt.report.sentences.shortfalls import failures, unfinished
-from hpo_vs_adapt.study import WorkloadEntry
-from hpo_vs_adapt.tables.bills import make_bills
-from hpo_vs_adapt.tables.headlines import SURE, candidates, make_headlines, tied
+from hpo_vs_adapt.study import Study, WorkloadEntry
+from hpo_vs_adapt.tables.headlines import SURE, candidates, tied
 from hpo_vs_adapt.tables.rows import rows_of
-from hpo_vs_adapt.tables.study_tables import StudyTables
 from hpo_vs_adapt.wording import (
     amount,
     counted,
@@ -26,7 +24,7 @@ from hpo_vs_adapt.wording import (
     times_as_much,
 )
 
-__all__ = ["SURE", "Verdict", "goal", "make_verdicts", "verdicts"]
+__all__ = ["SURE", "Verdict", "goal", "make_verdicts"]
 
 _MOST_TOLD = 5
 """Candidates beside the leader that a verdict has numbers of."""
@@ -57,26 +55,17 @@ class Verdict:
         return " ".join((self.finding, *self.details))
 
 
-def verdicts(given: StudyTables) -> list[Verdict]:
-    """Return one verdict for each workload of a study, in its order."""
-    return make_verdicts(given, make_bills(given))
-
-
-def make_verdicts(
-    given: StudyTables, bills: pd.DataFrame, headlines: pd.DataFrame | None = None
-) -> list[Verdict]:
-    """Return one verdict for each workload.
+def make_verdicts(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[Verdict]:
+    """Return one verdict for each workload of a study, in its order.
 
     Args:
-        given: Of the study.
-        bills: Columns `bills.BILL_COLUMNS`.
-        headlines: Columns `headlines.HEADLINE_COLUMNS`; made here if not given.
+        study: That was run.
+        tables: Its bills and headlines are read, see `tables.catalogue`.
     """
-    if headlines is None:
-        headlines = make_headlines(given, bills)
+    bills, headlines = tables["bills"], tables["headlines"]
     return [
         _verdict(entry, bills[bills["workload"] == entry.name], row)
-        for entry, row in zip(given.study.workloads, rows_of(headlines), strict=True)
+        for entry, row in zip(study.workloads, rows_of(headlines), strict=True)
     ]
 
 
