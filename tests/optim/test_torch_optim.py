@@ -82,8 +82,9 @@ def test_the_trace_is_that_of_a_lane_in_a_pack(cls, arguments):
     for step in range(12):
         w, state = steps(rule, problem, w, state, [step])
         (lr,) = train(model, optimizer, [step])
-        torch.testing.assert_close(model.w, w[1], rtol=1e-12, atol=1e-12)
-        assert lr == pytest.approx(rule.observe(state)["lr"][1].item(), rel=1e-12)
+        rounding = 1e-11 * w[1].abs().max().item()
+        torch.testing.assert_close(model.w, w[1], rtol=0, atol=rounding)
+        assert lr == pytest.approx(rule.observe(state)["lr"][1].item(), rel=1e-11)
 
 
 H = torch.tensor([1.0, 10.0], dtype=torch.float64)
