@@ -22,16 +22,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the README and what pages link to beside ``docs/``."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "index.md", content=readme))
-    linked = {
-        _on_site(_in_repository(link, file.src_uri))
-        for file in files.documentation_pages()
-        for prose in FENCED.split(file.content_string)[::2]
-        for link in LINK.findall(prose)
-    }
-    for path in sorted(linked):
-        if files.get_file_from_path(path) is None and (ROOT / path).is_file():
-            source = str(ROOT / path)
-            files.append(File.generated(config, path, abs_src_path=source))
+    unread = [file.src_uri for file in files.documentation_pages()]
+    while unread:
+        for path in sorted(_linked(files, unread.pop())):
+            if files.get_file_from_path(path) is None and (ROOT / path).is_file():
+                source = str(ROOT / path)
+                files.append(File.generated(config, path, abs_src_path=source))
+                if path.endswith(".md"):
+                    unread.append(path)
     return files
 
 
@@ -42,17 +40,30 @@ def on_page_markdown(
     here = page.file.src_uri
 
     def on_site(link: re.Match[str]) -> str:
-        target = _on_site(_in_repository(link.group(), here))
-        return posixpath.relpath(target, posixpath.dirname(here) or ".")
+        path, hash_, anchor = link.group().partition("#")
+        target = _on_site(_in_repository(path, here))
+        return posixpath.relpath(target, posixpath.dirname(here)) + hash_ + anchor
 
     pieces = FENCED.split(markdown)
     pieces[::2] = [LINK.sub(on_site, prose) for prose in pieces[::2]]
     return "".join(pieces)
 
 
+def _linked(files: Files, page: str) -> set[str]:
+    """Return the paths on the site that a page links to."""
+    file = files.get_file_from_path(page)
+    assert file is not None
+    prose = "".join(FENCED.split(file.content_string)[::2])
+    links = (link.partition("#")[0] for link in LINK.findall(prose))
+    return {_on_site(_in_repository(link, page)) for link in links}
+
+
 def _in_repository(link: str, page: str) -> str:
     """Return the path that a page links to, from the root of the repository."""
-    place = "README.md" if page == "index.md" else f"docs/{page}"
+    if page == "index.md":
+        place = "README.md"
+    else:
+        place = f"docs/{page}" if (ROOT / "docs" / page).is_file() else page
     return posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
 
 

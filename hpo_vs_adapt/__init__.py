@@ -1,6 +1,6 @@
 """What tuning fixed hyperparameters costs against rules that adapt while they train.
 
-From Python::
+From Python:
 
     from hpo_vs_adapt import Study, run_study
 

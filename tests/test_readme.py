@@ -1,9 +1,10 @@
-"""Every snippet of the README is run, or parsed by what would run it."""
+"""Every snippet of README and documentation is run, or parsed by what would run it."""
 
 import importlib
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -25,9 +26,14 @@ from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.schema import StudySchema
 from hpo_vs_adapt.study.text import parse
+from hpo_vs_adapt.workloads import WORKLOADS
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+README, TEXT = PAGES["README.md"], "\n".join(PAGES.values())
 
 
 @dataclass(frozen=True)
@@ -46,19 +52,20 @@ class Snippet:
     file: str | None
 
 
-def read_snippets() -> list[Snippet]:
-    pieces = re.split(r"^```(\w*)\n(.*?)^```\n", README, flags=re.M | re.S)
+def read_snippets(page: str) -> list[Snippet]:
+    pieces = re.split(r"^```(\w*)\n(.*?)^```$", page, flags=re.M | re.S)
     snippets = []
     for before, language, text in zip(
         pieces[0::3], pieces[1::3], pieces[2::3], strict=False
     ):
         paragraph = before.strip().rpartition("\n\n")[2]
-        named = re.findall(r"`([\w/]+\.(?:py|yaml))`", paragraph)
+        suffix = {"python": "py", "yaml": "yaml"}.get(language, "-")
+        named = re.findall(rf"`([\w/]+\.{suffix})`", paragraph)
         snippets.append(Snippet(language, text, named[-1] if named else None))
     return snippets
 
 
-SNIPPETS = read_snippets()
+SNIPPETS = [one for page in PAGES.values() for one in read_snippets(page)]
 FILES = {one.file: one.text for one in SNIPPETS if one.file is not None}
 STUDIES = [one.text for one in SNIPPETS if one.language == "yaml"]
 COMMANDS = [
@@ -71,6 +78,18 @@ def folder(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     return tmp_path
+
+
+@pytest.fixture
+def run_file(folder, monkeypatch, capsys):
+    """Return a function that runs a file of the folder and returns what it prints."""
+
+    def run_it(name: str) -> str:
+        monkeypatch.chdir(folder)
+        runpy.run_path(name, run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_it
 
 
 def run(folder: Path, *args: str) -> str:
@@ -111,14 +130,14 @@ def keys_in(value) -> set[str]:
 
 
 def test_every_snippet_is_of_a_kind_that_is_tested():
-    assert {one.language for one in SNIPPETS} == {"bash", "python", "yaml"}
+    assert {one.language for one in SNIPPETS} == {"bash", "python", "yaml", "text"}
     python = [one for one in SNIPPETS if one.language == "python"]
     assert all(one.file and one.file.endswith(".py") for one in python)
     assert len(FILES) == sum(one.file is not None for one in SNIPPETS)
 
 
 @pytest.mark.parametrize("text", STUDIES, ids=lambda text: parse(text)["name"])
-def test_every_study_of_the_readme_is_valid(text, folder):
+def test_every_study_that_is_shown_is_valid(text, folder):
     (folder / "study.yaml").write_text(text)
     study = Study.from_yaml(folder / "study.yaml")
     assert study.text == text
@@ -133,7 +152,7 @@ def test_the_study_that_is_explained_has_every_key_there_is():
 @pytest.mark.parametrize(
     "line", [one for one in COMMANDS if one.startswith("hpo-vs-adapt ")]
 )
-def test_every_command_of_the_readme_is_one_that_the_command_line_takes(line):
+def test_every_command_that_is_shown_is_one_that_the_command_line_takes(line):
     name, *args = shlex.split(line)[1:]
     group = typer.main.get_command(app)
     context = typer.Context(group)
@@ -149,20 +168,20 @@ def test_every_study_file_that_a_command_names_is_there():
     assert all(name in FILES or (ROOT / name).is_file() for name in files)
 
 
-def test_every_make_target_of_the_readme_is_in_the_makefile():
+def test_every_make_target_that_is_shown_is_in_the_makefile():
     targets = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
-    assert targets == {"quickstart", "test"}
+    assert targets >= {"quickstart", "test"}
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{name}:", makefile, re.M) for name in targets)
 
 
-def test_no_command_of_the_readme_is_of_another_kind():
+def test_no_command_that_is_shown_is_of_another_kind():
     kinds = {shlex.split(line)[0] for line in COMMANDS}
     assert kinds == {"make", "hpo-vs-adapt", "ray"}
 
 
 @pytest.mark.slow
-def test_ray_takes_the_options_of_the_readme():
+def test_ray_takes_the_options_that_are_shown():
     (line,) = (one for one in COMMANDS if one.startswith("ray "))
     _, name, *args = shlex.split(line)
     # In a process of its own, since Ray's command line changes the environment.
@@ -173,39 +192,69 @@ def test_ray_takes_the_options_of_the_readme():
     run(ROOT, "-c", script, name, *args)
 
 
-def test_every_exit_status_of_the_command_line_is_in_the_readme():
+def test_every_exit_status_of_the_command_line_is_told():
     messages = importlib.import_module("hpo_vs_adapt.cli.messages")
-    table = README.partition("| exit status |")[2].partition("\n\n")[0]
+    table = (
+        PAGES["docs/command_line.md"]
+        .partition("| exit status |")[2]
+        .partition("\n\n")[0]
+    )
     listed = {int(number) for number in re.findall(r"^\| (\d+) ", table, re.M)}
     known = {messages.CRASHED, messages.WRONG, messages.BUG, messages.INTERRUPTED}
     assert listed == {0, *known}
 
 
-def test_the_loop_of_ones_own_learns_with_both_optimizers(folder):
-    lines = run(folder, "own_loop.py").splitlines()
+def test_the_loop_of_ones_own_learns_with_both_optimizers(run_file):
+    lines = run_file("own_loop.py").splitlines()
     losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
     assert len(losses) == 2
     assert max(losses) < 0.1  # it begins above 5
 
 
-def test_every_rule_is_named_in_the_readme():
-    table = README.partition("## The contenders")[2].partition("\n## ")[0]
+def test_every_rule_is_in_the_table_of_rules():
+    table = (
+        PAGES["docs/rules.md"].partition("## The contenders")[2].partition("\n## ")[0]
+    )
     assert all(f"`{name}`" in table for name in RULES)
 
 
-def test_every_name_that_the_readme_imports_is_public():
-    imports = re.findall(r"^from (hpo_vs_adapt[\w.]*) import (.+)$", README, re.M)
+def test_every_name_that_a_page_imports_is_public():
+    imports = re.findall(r"^from (hpo_vs_adapt[\w.]*) import (.+)$", TEXT, re.M)
     assert imports
     for module, names in imports:
         public = importlib.import_module(module).__all__
         assert set(names.split(", ")) <= set(public)
 
 
-def test_every_file_that_the_readme_links_to_is_there():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert links
-    missing = [one for one in links if "://" not in one and not (ROOT / one).is_file()]
-    assert missing == []
+def test_every_workload_is_listed_with_its_target_and_budget():
+    page = PAGES["docs/workloads.md"]
+    assert all(f"`{name}`" in page for name in WORKLOADS)
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (\w+) ([\d.]+) \| (\d+) epochs \|$", page, re.M
+    )
+    listed = {name: (metric, float(t), float(e)) for name, metric, t, e in rows}
+    known = {name: WORKLOADS[name] for name in listed}
+    assert set(known) == {name for name in WORKLOADS if not known_optimum(name)}
+    assert listed == {n: (w.metric.name, w.target, w.epochs) for n, w in known.items()}
+
+
+def known_optimum(name: str) -> bool:
+    return WORKLOADS[name].metric.name == "distance"
+
+
+def test_the_readme_counts_what_the_package_has():
+    assert f"{len(WORKLOADS)} workloads and {len(RULES)} rules" in README
+
+
+def test_a_newcomer_reads_the_readme_to_its_end():
+    assert len(README.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_links_to_is_there(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", PAGES[page])
+    folder = (ROOT / page).parent
+    assert [one for one in links if not (folder / one).is_file()] == []
 
 
 def test_the_verdict_in_the_readme_is_that_of_the_committed_report():
@@ -222,7 +271,7 @@ def test_the_workload_of_ones_own_fits_into_forty_lines():
 
 def test_the_extras_that_the_project_names_are_the_packages_own():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = set(re.findall(r"hpo-vs-adapt\[(\w+)\]|'\.\[(\w+)\]'", README))
+    named = set(re.findall(r"hpo-vs-adapt\[(\w+)\]|'\.\[(\w+)\]'", TEXT))
     extras = {one for pair in named for one in pair if one}
     assert extras
     assert extras <= set(project["optional-dependencies"])
@@ -235,7 +284,7 @@ def test_the_readmes_own_rule_and_workload_keep_their_contracts(folder):
 
 
 @pytest.mark.slow
-def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder):
+def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder, run_file):
     printed = run(folder, "-m", "hpo_vs_adapt", "run", "diabetes.yaml")
     assert "adagrad-norm  adaptive" in printed
     report = folder / "reports/diabetes"
@@ -247,12 +296,17 @@ def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder):
     }
     assert {path.stem for path in records} == set(trials["key"])
 
-    printed = run(folder, "diabetes_study.py")
+    printed = run_file("diabetes_study.py")
     assert verdict[0]["sentence"] in printed
     assert "reports/diabetes/index.html" in printed
-    printed = run(folder, "other_tuners.py")
+    printed = run_file("other_tuners.py")
     assert re.findall(r"^(grid|random|halving) ", printed, re.M) == [
         *("grid", "random", "halving"),
+    ]
+    printed = run_file("fixed_rate.py")
+    assert re.findall(r" (0\.\d+) +[0-3] ", printed) == [
+        "0.0001",
+        *("0.0010", "0.0100", "0.1000"),
     ]
 
     # The example in the package's docstring, with these trials in its study.
@@ -260,7 +314,10 @@ def test_the_readmes_own_study_runs_and_is_replayed_from_python(folder):
     for name in ("diabetes.py", "adagrad_norm.py"):
         (folder / name).rename(folder / "studies" / name)
     (folder / "diabetes.yaml").rename(folder / "studies/quickstart.yaml")
-    run(folder, "-c", textwrap.dedent(hpo_vs_adapt.__doc__.partition("::\n")[2]))
+    (folder / "example.py").write_text(
+        textwrap.dedent(hpo_vs_adapt.__doc__.partition(":\n\n")[2])
+    )
+    run_file("example.py")
     assert (folder / "reports/quickstart/index.html").is_file()
 
     after = folder.glob("runs/records/*/*")

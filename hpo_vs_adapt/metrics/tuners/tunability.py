@@ -14,7 +14,7 @@ __all__ = ["Tunability", "tunability"]
 class Tunability(NamedTuple):
     """Weighted means of a best-so-far curve, in the unit of its values.
 
-    Args:
+    Attributes:
         early: CPE, weight of budget t of T proportional to ``T - t + 1``.
         uniform: CPU, all weights ``1 / T``.
         late: CPL, weight proportional to ``t``.
