@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: quickstart test check bench clean
+.PHONY: quickstart test check docs bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/hpo-vs-adapt run studies/quickstart.yaml
@@ -12,11 +12,15 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(PYTEST)
 
-check: $(VENV)/.installed-test
+check: $(VENV)/.installed-test docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST)
+
+# Into site/, which opens from disk.
+docs: $(VENV)/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks
@@ -28,7 +32,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[dashboard,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[dashboard,docs,test]'
 	touch $@
 
 clean:
