@@ -103,9 +103,9 @@ def test_every_published_row_is_about_trials_that_are_planned(path):
 
 
 @pytest.mark.parametrize("path", REPLICATIONS, ids=by_name)
-def test_every_replication_is_linked_in_the_readme(path):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"]({path.relative_to(ROOT).as_posix()})" in readme
+def test_every_replication_is_linked_where_they_are_told(path):
+    page = (ROOT / "docs/replications.md").read_text(encoding="utf-8")
+    assert f"](../{path.relative_to(ROOT).as_posix()})" in page
 
 
 def test_the_small_tables_are_part_of_the_whole():
