@@ -144,8 +144,9 @@ def reference_ratios(
 
     Returns:
         Columns `workload, arm, ratio, low, high`, one row per workload and arm, sorted.
-        All NaN where the arm or the reference never met the target, bounds also where
-        one of them has a single pass; the reference itself is exactly 1.
+        All NaN where the arm or the reference never met the target, or the reference's
+        bill is 0; bounds also where the arm's is, or one of them has a single pass. The
+        reference itself is exactly 1.
 
     Raises:
         ValueError: As in `arm_passes`, or if `confidence` is not between 0 and 1.
@@ -170,6 +171,8 @@ def reference_ratios(
             rows.append((workload, arm, math.nan, math.nan, math.nan))
         elif arm == reference:
             rows.append((workload, arm, 1.0, 1.0, 1.0))
+        elif not base:  # nothing is a multiple of a bill of 0
+            rows.append((workload, arm, math.nan, math.nan, math.nan))
         else:
             ours = log_bill_draws(passes, workload, arm, samples, seed)
             low, high = np.exp(_difference_bounds(ours, theirs, tail))
