@@ -60,8 +60,8 @@ def make_headlines(given: StudyTables, bills: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns `HEADLINE_COLUMNS`. Names are empty where there is no such arm, or it
-        never met the target, or (next) no other did; its numbers are NaN then, those of
-        the leader itself 1.
+        never met the target, or (next) no other did; its numbers are NaN then, and
+        where the least bill is 0; those of the leader itself are 1.
     """
     sorts = {arm.name: _sort(arm.by) for arm in given.study.arms}
     rows = [
@@ -75,11 +75,13 @@ def candidates(met: list[Any]) -> list[Any]:
     """Return the most probable winners that together reach `SURE`, the first first.
 
     The arm with the least bill is one of them. Without probabilities, where passes are
-    too few for them, it is all that met the target.
+    too few for them, it is all that met the target; but nothing is cheaper than 0.
 
     Args:
         met: Rows of the table of bills that met the target, by rising bill.
     """
+    if not met[0].bill:
+        return tied(met)
     ranked = sorted(met, key=lambda arm: -arm.first_probability)
     chances = [arm.first_probability for arm in ranked]
     if any(math.isnan(chance) for chance in chances):

@@ -24,7 +24,8 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     """Draw what each arm costs until the target is met, the cheapest on top.
 
     A filled marker with its interval is the bill, a hollow one the full plan, a tick
-    the cost of one run. An arm that never met the target stands at the right edge.
+    the cost of one run. An arm that never met the target stands at the right edge, one
+    whose bill is 0 at the left.
 
     Args:
         table: Rows of one workload, columns `bills.BILL_COLUMNS`.
@@ -36,7 +37,8 @@ def draw_bills(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> No
     limit_costs(table, axes)
     for place, row in enumerate(rows_of(table)):
         mark_row(axes, place, looks[row.arm], row)
-    met = table[np.isfinite(table["bill"].to_numpy(float))]
+    bills = table["bill"].to_numpy(float)
+    met = table[np.isfinite(bills) & (bills > 0)]
     draw_points(
         met.assign(place=met.index), axes, looks, x="bill", y="place", clip_on=False
     )
@@ -83,6 +85,9 @@ def draw_chances(table: pd.DataFrame, axes: Axes, looks: Mapping[str, Look]) -> 
     # Bounds of a few passes reach from a tenth to 1 and would hide the lines.
     lines = table.rename(columns={"probability": "median"})[["arm", "cost", "median"]]
     start = lines.loc[lines["cost"] > 0, "cost"].min() / 2
+    if not start > 0:
+        say_nothing_yet(axes, "met before any training, or never")
+        return
     draw_band(lines.assign(cost=lines["cost"].clip(lower=start)), axes, looks)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])

@@ -84,7 +84,7 @@ def _draw(
     every_point: bool = False,
 ) -> bool:
     """Draw lines over a log axis of costs; return whether there was any."""
-    table = table[np.isfinite(table[y].to_numpy(float))]
+    table = table[_drawable(table[y])]
     if table.empty:
         say_nothing_yet(axes)
         return False
@@ -93,16 +93,21 @@ def _draw(
     return True
 
 
+def _drawable(costs: pd.Series[float]) -> pd.Series[bool]:
+    """Return which costs a log axis can show: bills may be 0, or not known."""
+    return np.isfinite(costs.astype(float)) & (costs > 0)
+
+
 def draw_break_even(scene: Scene) -> Iterator[Drawing]:
     """Draw totals over further trainings, the price of failures, and workers."""
     totals = scene.of("retrainings")
     prices = scene.of("failure_prices")
     workers = scene.of("by_workers")
-    if not np.isfinite(prices["bill"].to_numpy(float)).any():
+    met = prices[_drawable(prices["bill"])]
+    if met.empty:
         return
     figure = make_figure(6.9)
     panels = figure.subplots(3, 1)
-    met = prices[np.isfinite(prices["bill"].to_numpy(float))]
     looks = scene.named(met)
     draw_retrainings(totals, panels[0], looks)
     draw_failure_prices(prices, panels[1], looks)

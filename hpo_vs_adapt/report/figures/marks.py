@@ -19,8 +19,8 @@ _COUNTS_AT = 1.03  # of the width of the axes
 def mark_row(axes: Axes, place: int, look: Look, row: Any) -> None:
     """Draw interval, full plan, cost of one run and hits of an arm.
 
-    An arm that never met the target has an arrow at the right edge instead, and one
-    that was never tried words alone.
+    An arm that never met the target has an arrow at the right edge instead, one whose
+    bill is 0 at the left edge, and one that was never tried words alone.
 
     Args:
         axes: With limits on the logarithmic axis of costs.
@@ -38,12 +38,18 @@ def mark_row(axes: Axes, place: int, look: Look, row: Any) -> None:
         color=MUTED,
     )
     if not math.isfinite(row.bill):
-        _mark_never(axes, place, look, row)
+        if row.trials:
+            _mark_edge(axes, place, look, 1, 7)
+        _write_at(axes, place, 1, why_no_bill(row))
         return
+    if not row.bill:
+        _mark_edge(axes, place, look, 0, 7)
+        _write_at(axes, place, 0, "0: met before any training")
     _mark_interval(axes, place, look, row)
     mark: dict[str, Any] = {"color": look.colour, "ls": "", "clip_on": False}
-    axes.plot(row.cost_per_run, place, marker="|", ms=11, mew=1.6, **mark)
-    if row.kind == "tuned":
+    if row.cost_per_run > 0:
+        axes.plot(row.cost_per_run, place, marker="|", ms=11, mew=1.6, **mark)
+    if row.kind == "tuned" and row.full_plan > 0:
         axes.plot(row.full_plan, place, marker=look.marker, ms=6, mfc=PAPER, **mark)
 
 
@@ -66,16 +72,15 @@ def _mark_interval(axes: Axes, place: int, look: Look, row: Any) -> None:
         _mark_edge(axes, place, look, 1, 4.5)
 
 
-def _mark_never(axes: Axes, place: int, look: Look, row: Any) -> None:
-    if row.trials:
-        _mark_edge(axes, place, look, 1, 7)
+def _write_at(axes: Axes, place: int, edge: int, words: str) -> None:
+    """Write within the axes, from the left edge (0) or up to the right one (1)."""
     axes.annotate(
-        why_no_bill(row),
-        (1, place),
+        words,
+        (edge, place),
         xycoords=axes.get_yaxis_transform(),
-        xytext=(-7, 0),
+        xytext=(-7 if edge else 7, 0),
         textcoords="offset points",
-        ha="right",
+        ha="right" if edge else "left",
         va="center",
         color=MUTED,
     )

@@ -37,9 +37,9 @@ __all__ = [
 
 
 def limit_costs(table: pd.DataFrame, axes: Axes) -> None:
-    """Set a log axis that holds all costs of a table of bills."""
+    """Set a log axis that holds all costs of a table of bills, those of 0 apart."""
     points = table[["bill", "cost_per_run", "full_plan"]].to_numpy(float)
-    points = points[np.isfinite(points)]
+    points = points[np.isfinite(points) & (points > 0)]
     ends = table[["bill_low", "bill_high"]].to_numpy(float)
     ends = ends[np.isfinite(ends) & (ends > 0)]
     if not len(points):
@@ -135,12 +135,12 @@ def tick_steps(axes: Axes) -> None:
     axes.margins(x=0.02)
 
 
-def say_nothing_yet(axes: Axes) -> None:
-    """Say on an empty drawing that there is nothing to draw."""
+def say_nothing_yet(axes: Axes, words: str = "nothing recorded yet") -> None:
+    """Say on an empty drawing that there is nothing to draw, or why."""
     axes.text(
         0.5,
         0.5,
-        "nothing recorded yet",
+        words,
         transform=axes.transAxes,
         ha="center",
         color=MUTED,

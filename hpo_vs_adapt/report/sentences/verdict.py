@@ -83,6 +83,8 @@ def _verdict(entry: WorkloadEntry, bills: pd.DataFrame, headline: Any) -> Verdic
         finding = f"{entry.name}: no trial has finished yet."
     elif not met:
         finding = _nobody(entry, arms, headline)
+    elif not met[0].bill:
+        finding, details = _untrained(entry, met)
     elif len(arms) == 1:
         finding = (
             f"{entry.name}: {met[0].arm}, the only arm of this study, reaches"
@@ -93,6 +95,19 @@ def _verdict(entry: WorkloadEntry, bills: pd.DataFrame, headline: Any) -> Verdic
         finding, details = _ranking(entry, met, headline)
     details += [*failures(arms, headline), *unfinished(bills, headline)]
     return Verdict(entry.name, finding, tuple(details))
+
+
+def _untrained(entry: WorkloadEntry, met: list[Any]) -> tuple[str, list[str]]:
+    """Say that a bill of 0 is no merit of an arm, and what to do."""
+    free = tied(met)
+    finding = (
+        f"{entry.name}: the untrained model meets {goal(entry)} already, so"
+        f" {named((arm.arm for arm in free), _MOST_TOLD)}"
+        f" {'has' if len(free) == 1 else 'have'} a bill of 0 and no arm is told from"
+        " another: set a target that initial weights do not meet."
+    )
+    others = [f"{arm.arm}, {_bill(arm)}, {_passes(arm)}" for arm in met[len(free) :]]
+    return finding, [f"Other bills: {'; '.join(others)}."] if others else []
 
 
 def _ranking(
