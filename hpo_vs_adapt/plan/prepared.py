@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from hpo_vs_adapt.engines.packs.batches import steps_per_epoch
 from hpo_vs_adapt.engines.packs.flops import count_flops
@@ -63,13 +64,22 @@ class PreparedWorkload:
     @cached_property
     def apart_by_seed(self) -> bool:
         """Whether lanes of one pack must share the training seed."""
-        with self._calling("making its model"):
-            dropout = draws_random_numbers(check_model(self.workload))
+        dropout = draws_random_numbers(self.checked_model())
         return (
             self.workload.splits_by_seed(self.entry.split)
             or self.workload.random_training
             or dropout
         )
+
+    def checked_model(self) -> nn.Module:
+        """Return a new model that a study can train.
+
+        Raises:
+            ModelProblem: If parameters of it are frozen.
+            ReferenceProblem: If a workload of one's own raises something else.
+        """
+        with self._calling("making its model"):
+            return check_model(self.workload)
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data that trials with this training seed see."""

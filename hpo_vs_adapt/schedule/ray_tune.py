@@ -31,7 +31,6 @@ from hpo_vs_adapt.schedule.worker import PackWorker, measure_job
 from hpo_vs_adapt.study import Resources
 from hpo_vs_adapt.wording import Problem
 from hpo_vs_adapt.workloads.base import Arrays
-from hpo_vs_adapt.workloads.checks import check_model
 
 __all__ = ["run_packs"]
 
@@ -196,7 +195,7 @@ def run_packs(
         ModelProblem: If a workload's model has frozen parameters.
     """
     for prepared in plan.prepared.values():
-        check_model(prepared.workload)  # before Ray takes its seconds
+        prepared.checked_model()  # before Ray takes its seconds
     with _ray_session(plan, address, verbose), _scratch() as scratch:
         slots = _slots(resources)
         arrays = {name: subject.arrays for name, subject in plan.prepared.items()}

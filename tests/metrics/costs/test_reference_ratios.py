@@ -70,3 +70,12 @@ def test_ratios_of_rare_hits_have_an_end_or_say_that_there_is_none():
     assert found["ratio"] == pytest.approx(29500 / 29400)
     assert found["low"] == 0
     assert found["high"] == math.inf
+
+
+def test_a_bill_of_0_has_no_multiples_and_is_0_times_any_other():
+    trials = table(*runs("free", 0, 0), *runs("dear", 500, 600))
+    free = reference_ratios(trials, "free").set_index("arm")["ratio"]
+    assert free["free"] == 1
+    assert math.isnan(free["dear"])
+    dear = reference_ratios(trials, "dear").set_index("arm")["ratio"]
+    assert dear.to_dict() == {"dear": 1, "free": 0}
