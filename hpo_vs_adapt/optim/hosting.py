@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec
 
 import torch
 from torch import Tensor
@@ -20,7 +21,9 @@ from hpo_vs_adapt.optim.hosted_rule import Group, HostedRule, settings_of
 from hpo_vs_adapt.optim.minibatches import Closure, Minibatch
 from hpo_vs_adapt.optim.rate_tensor import bare, scheduled
 
-__all__ = ["HostingOptimizer"]
+__all__ = ["HostingOptimizer", "hosting"]
+
+_P = ParamSpec("_P")
 
 _SAVED = "rule_state"
 
@@ -30,7 +33,7 @@ class HostingOptimizer(Optimizer):
 
     Args:
         params: Parameters or parameter groups, as for any optimizer of torch.
-        arguments: Arguments of the subclass's constructor, `locals()` there; those
+        given: What a constructor that is marked `hosting` was called with; arguments
             named like a setting of the rule may differ between groups.
 
     Raises:
@@ -42,10 +45,12 @@ class HostingOptimizer(Optimizer):
     again: ClassVar[bool] = False  # whether it evaluates minibatches again
     joint: ClassVar[bool] = False  # the groups share one rate, which the loss decides
 
-    def __init__(self, params: ParamsT, arguments: Mapping[str, Any]) -> None:
-        known = inspect.signature(type(self)).parameters
+    def __init__(self, params: ParamsT, given: inspect.BoundArguments) -> None:
+        known = given.signature.parameters
         self._arguments = {
-            name: arguments[name] for name in known if name not in ("self", "params")
+            name: value
+            for name, value in given.arguments.items()
+            if name not in ("self", "params")
         }
         own = settings_of(self.rule, self._arguments)
         others = {
@@ -187,3 +192,22 @@ class HostingOptimizer(Optimizer):
                 lr = bare(group["lr"]).clone()
                 groups.append({**plain, "lr": lr, _SAVED: saved})
         return state, groups
+
+
+def hosting(init: Callable[_P, None]) -> Callable[_P, None]:
+    """Let a constructor, behind checks of its own, hand on all that it is given.
+
+    Its arguments reach `HostingOptimizer` under the names of its signature, those that
+    are left out with their defaults.
+    """
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def hosted(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        init(*args, **kwargs)
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        optimizer, params = given.arguments["self"], given.arguments["params"]
+        HostingOptimizer.__init__(optimizer, params, given)
+
+    return hosted

@@ -40,7 +40,7 @@ from typing import Literal
 from torch.optim.optimizer import ParamsT
 
 from hpo_vs_adapt.optim import clara, gala, gap, hypergradient, tlr
-from hpo_vs_adapt.optim.hosting import HostingOptimizer
+from hpo_vs_adapt.optim.hosting import HostingOptimizer, hosting
 from hpo_vs_adapt.optim.torch_optim_baselines import SLS, SPS, AdaGradNorm, DoWG
 
 __all__ = [
@@ -83,6 +83,7 @@ class GALA(HostingOptimizer):
     wants = "which evaluates every minibatch at two points"
     again = True
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -98,8 +99,7 @@ class GALA(HostingOptimizer):
         align: Literal["direction", "same_batch"] | None = None,
         nesterov: bool = False,
         optimistic: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class CLARA(HostingOptimizer):
@@ -124,6 +124,7 @@ class CLARA(HostingOptimizer):
 
     rule = clara.CLARA
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -144,7 +145,6 @@ class CLARA(HostingOptimizer):
                 "`steps` must be the length of the run where damping is 'auto'; "
                 "got None."
             )
-        super().__init__(params, locals())
 
 
 class GAP(HostingOptimizer):
@@ -173,6 +173,7 @@ class GAP(HostingOptimizer):
 
     rule = gap.GAP
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -188,8 +189,7 @@ class GAP(HostingOptimizer):
         lr_modulation: bool = False,
         patience: int = 0,
         weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class TLR(HostingOptimizer):
@@ -211,6 +211,7 @@ class TLR(HostingOptimizer):
 
     rule = tlr.TLR
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -224,8 +225,7 @@ class TLR(HostingOptimizer):
         cap: float = 100.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class Hypergradient(HostingOptimizer):
@@ -248,6 +248,7 @@ class Hypergradient(HostingOptimizer):
 
     rule = hypergradient.Hypergradient
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -261,5 +262,4 @@ class Hypergradient(HostingOptimizer):
         every: int = 1,
         weight_decay: float = 0.0,
         nesterov: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...

@@ -7,7 +7,7 @@ import math
 from torch.optim.optimizer import ParamsT
 
 from hpo_vs_adapt.optim import adagrad_norm, dowg, line_search, polyak
-from hpo_vs_adapt.optim.hosting import HostingOptimizer
+from hpo_vs_adapt.optim.hosting import HostingOptimizer, hosting
 
 __all__ = ["SLS", "SPS", "AdaGradNorm", "DoWG"]
 
@@ -24,14 +24,14 @@ class DoWG(HostingOptimizer):
 
     rule = dowg.DoWG
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
         lr: float = 1.0,
         eps: float = 1e-4,
         weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class AdaGradNorm(HostingOptimizer):
@@ -46,14 +46,14 @@ class AdaGradNorm(HostingOptimizer):
 
     rule = adagrad_norm.AdaGradNorm
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
         lr: float = 1.0,
         b0: float = 0.1,
         weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class SLS(HostingOptimizer):
@@ -77,6 +77,7 @@ class SLS(HostingOptimizer):
     again = True
     joint = True
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -86,8 +87,7 @@ class SLS(HostingOptimizer):
         backtrack: float = 0.9,
         growth: float = 2.0,
         steps_per_epoch: int = 500,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
 
 
 class SPS(HostingOptimizer):
@@ -110,6 +110,7 @@ class SPS(HostingOptimizer):
     wants = "which needs the minibatch's loss"
     joint = True
 
+    @hosting
     def __init__(
         self,
         params: ParamsT,
@@ -119,5 +120,4 @@ class SPS(HostingOptimizer):
         growth: float | None = 2.0,
         lower_bound: float = 0.0,
         steps_per_epoch: int = 500,
-    ) -> None:
-        super().__init__(params, locals())
+    ) -> None: ...
