@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import metric_signs
 from hpo_vs_adapt.records.files import write_whole
 from hpo_vs_adapt.study import Arm
 from hpo_vs_adapt.study.calibrations import Calibration
@@ -108,8 +109,8 @@ def _scores(rows: pd.DataFrame) -> pd.Series[float]:
 
 def _ranks(rows: pd.DataFrame, modes: Mapping[str, str]) -> pd.Series[float]:
     """Return the rank of the best metric among the trials of a workload and seed."""
-    sign = rows["workload"].map(lambda name: -1.0 if modes[name] == "max" else 1.0)
-    worth = (sign * rows["best_metric"].astype(float)).where(~rows["failed"], np.inf)
+    sign = metric_signs(rows["workload"], modes)
+    worth = (-sign * rows["best_metric"].astype(float)).where(~rows["failed"], np.inf)
     return worth.fillna(np.inf).groupby([rows["workload"], rows["seed"]]).rank()
 
 

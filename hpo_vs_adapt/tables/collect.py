@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics import target_crossing
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.plan.events import Answer
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
 from hpo_vs_adapt.plan.tracks import Track
@@ -99,10 +99,8 @@ def _row(answer: Answer) -> dict[str, Any]:
     crossing = target_crossing(
         curve["cost"], values, prepared.entry.target, metric.mode, _IN_A_ROW
     )
-    best = None  # a trial that crashed before its first evaluation has none
-    if values.notna().any():
-        better = np.nanargmax if metric.mode == "max" else np.nanargmin
-        best = int(better(values))
+    # None in a trial that crashed before its first evaluation.
+    best = Direction(metric.mode).best_at(values)
     charged = record.ledger.charged()
     # Work that was lost with a worker came before the crossing that was kept.
     wasted = record.ledger.spent.get(Purpose.LOST, Spending())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.records.trials import EndReason
 from hpo_vs_adapt.study.published import Published, PublishedRow
 from hpo_vs_adapt.tables.rows import rows_of
@@ -98,7 +99,7 @@ def _trials(given: StudyTables, published: Published) -> pd.DataFrame:
     values = []
     for trial in rows_of(trials):
         curve, mode = curves[trial.key], modes[trial.workload]
-        best_first = 1 if mode == "max" else -1
+        best_first = Direction(mode).sign
         values.append(
             (
                 *(
@@ -126,10 +127,9 @@ def _statistic(curve: pd.DataFrame, name: str, mode: str) -> float:
         return float(curve[column].iloc[-1])
     if name == "best_validation_loss":
         return float(curve["validation_loss"].min())
-    metric = curve["validation_metric"]
-    if metric.isna().all():
+    best = Direction(mode).best_at(curve["validation_metric"])
+    if best is None:
         return math.nan
-    best = int((np.nanargmax if mode == "max" else np.nanargmin)(metric))
     column = "test_metric" if name == "test_metric_at_best" else "validation_metric"
     return float(curve[column].iloc[best])
 

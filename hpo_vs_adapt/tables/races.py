@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
+from hpo_vs_adapt.metrics.basics.hits import finite_part
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.tables.runs import curves_of, winning_runs
 from hpo_vs_adapt.tables.study_tables import StudyTables
@@ -137,13 +139,12 @@ def _policy_path(
     spent = 0.0
     for cost, curve in zip(trials["cost"], curves(trials), strict=True):
         costs += [spent + curve["cost"].to_numpy(float), np.array([spent + cost])]
-        values += [curve["validation_metric"].to_numpy(float), np.array([np.nan])]
+        known = finite_part(curve["validation_metric"])
+        # What follows a NaN or an infinity, a diverged run, is never the best.
+        values += [known, np.full(len(curve) - len(known) + 1, worst)]
         spent += cost
-    value = np.concatenate(values)
-    # A NaN or an infinity, a diverged run, is never the best.
-    value = np.where(np.isfinite(value), value, worst)
-    best = np.maximum if entry.metric.mode == "max" else np.minimum
-    return _Path(np.concatenate(costs), best.accumulate(value))
+    best = Direction(entry.metric.mode).running_best(np.concatenate(values))
+    return _Path(np.concatenate(costs), best)
 
 
 def _worst(given: StudyTables, entry: WorkloadEntry) -> float:
@@ -151,7 +152,8 @@ def _worst(given: StudyTables, entry: WorkloadEntry) -> float:
 
     A metric without a bound has the worst value before training in its place.
     """
-    bound = entry.metric.low if entry.metric.mode == "max" else entry.metric.high
+    direction = Direction(entry.metric.mode)
+    bound = direction.worst_end(entry.metric.low, entry.metric.high)
     if bound is not None:
         return bound
     keys = given.records.loc[given.records["workload"] == entry.name, "key"]
@@ -161,7 +163,7 @@ def _worst(given: StudyTables, entry: WorkloadEntry) -> float:
     start = start[np.isfinite(start)]
     if not len(start):
         return 0.0
-    return float(start.min() if entry.metric.mode == "max" else start.max())
+    return direction.worst(start)
 
 
 def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from functools import cache
 
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["curves_of", "winning_runs"]
@@ -27,7 +28,7 @@ def winning_runs(given: StudyTables) -> pd.DataFrame:
     modes = {entry.name: entry.metric.mode for entry in given.study.workloads}
     for (workload, arm, _), trials in tuned.groupby(["workload", "arm", "stream"]):
         if (workload, arm) not in known:
-            ascending = modes[str(workload)] == "min"
+            ascending = not Direction(modes[str(workload)]).up
             order = ["best_metric", "number"]
             ranked = trials.sort_values(order, ascending=[ascending, True])
             parts.append(ranked.head(1))

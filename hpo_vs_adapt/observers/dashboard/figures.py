@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
+from hpo_vs_adapt.metrics.basics.hits import finite_part, first_hit
 from hpo_vs_adapt.observers.dashboard.attributes import FigureParts
 from hpo_vs_adapt.plan.events import Answer
 from hpo_vs_adapt.plan.tracks import Track
@@ -53,7 +55,7 @@ def learning_curves(track: Track, answers: Sequence[Answer]) -> FigureParts:
         x, y = x[np.isfinite(y)], y[np.isfinite(y)]
         if not len(y):
             continue
-        group = _outcome(record, y, metric, target)
+        group = _outcome(record, metric, target)
         kept = np.unique(np.linspace(0, len(y) - 1, min(len(y), most)).astype(int))
         shown = shown and len(kept) == len(y)
         curve = (answer.request.proposal.number, x[kept], y[kept])
@@ -122,11 +124,11 @@ _COLOURS = {
 """Outcomes of trials, in the order in which they are drawn."""
 
 
-def _outcome(record: TrialRecord, y: Array, metric: Metric, target: float) -> str:
+def _outcome(record: TrialRecord, metric: Metric, target: float) -> str:
     if record.end in (EndReason.DIVERGED, EndReason.CRASHED):
         return "diverged or crashed"
-    best = float(y.max() if metric.mode == "max" else y.min())
-    return "met the target" if metric.meets(best, target) else "missed the target"
+    hit = first_hit(record.curve["validation_metric"], target, metric.mode)
+    return "missed the target" if hit is None else "met the target"
 
 
 def _curves(name: str, curves: Sequence[tuple[int, Array, Array]]) -> FigureParts:
@@ -164,17 +166,16 @@ def _best_so_far(answers: Sequence[Answer], metric: Metric) -> tuple[Array, Arra
     costs, values, spent = [], [], 0.0
     for answer in answers:
         record = answer.record
-        costs.append(spent + record.curve["cost"].to_numpy(dtype=float))
-        values.append(record.curve["validation_metric"].to_numpy(dtype=float))
+        values.append(finite_part(record.curve["validation_metric"]))
+        cost = record.curve["cost"].to_numpy(dtype=float)[: len(values[-1])]
+        costs.append(spent + cost)
         spent += record.ledger.cost
     x = np.concatenate([*costs, [spent]])
-    sign = 1.0 if metric.mode == "max" else -1.0
-    signed = sign * np.concatenate([*values, [np.nan]])
-    best = np.maximum.accumulate(np.where(np.isfinite(signed), signed, -np.inf))
-    kept = np.append(True, best[1:] > best[:-1])
+    best = Direction(metric.mode).running_best(np.concatenate([*values, [np.nan]]))
+    kept = np.append(True, best[1:] != best[:-1])
     kept[-1] = True
     kept &= np.isfinite(best) & (x > 0)  # the axis is a logarithm
-    return x[kept], sign * best[kept]
+    return x[kept], best[kept]
 
 
 def _rounded(values: Array) -> list[float | None]:
@@ -189,16 +190,16 @@ def _layout(
     title: str, x: str, metric: Metric, target: float, values: Sequence[Array]
 ) -> FigureParts:
     y = np.concatenate(values) if values else np.array([target])
-    sign = "≥" if metric.mode == "max" else "≤"
+    direction = Direction(metric.mode)
     name = html.escape(metric.name)  # plotly reads tags in texts
     axis = {"gridcolor": _LINES, "zeroline": False, "linecolor": _INK}
     # Losses that blow up would press all others onto the axis.
     positive = target > 0 and bool((y > 0).all())
-    wide = metric.mode == "min" and positive and y.max() > 1000 * y.min()
+    wide = not direction.up and positive and y.max() > 1000 * y.min()
     return {
         "template": "none",  # plotly's own would be most of the figure
         "title": {
-            "text": f"{title} (dashed: {name} {sign} {target:g})",
+            "text": f"{title} (dashed: {name} {direction.relation} {target:g})",
             "font": {"size": 15},
         },
         "paper_bgcolor": "rgba(0, 0, 0, 0)",

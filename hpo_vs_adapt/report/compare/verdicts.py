@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.compare.findings import CONFIDENCE, Compared, Finding, Interval
 from hpo_vs_adapt.wording import ratio
 
@@ -73,7 +74,7 @@ def _claim(one: Compared) -> str:
         case "hits":
             return f"met {'more' if change > 0 else 'less'} often: {_plain(one)}"
         case "best":
-            better = (change > 0) == (one.mode == "max")
+            better = (change > 0) == Direction(one.mode).up
             turned = between if change > 0 else Interval(-between.high, -between.low)
             word = "better" if better else "worse"
             return f"{abs(change):.2g} {word}{_steps(turned, sign='')}"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.figures.bills import draw_band
 from hpo_vs_adapt.report.figures.looks import MUTED, PAPER, Look
 from hpo_vs_adapt.report.figures.naming import say_others
@@ -112,7 +113,7 @@ def _tuning(scene: Scene) -> Drawing:
     axes.set_xlabel("sample gradients spent, tuning counted")
     axes.set_ylabel(f"best validation {scene.entry.metric.name}")
     grey = add_names(figure, looks, table)
-    up = scene.entry.metric.mode == "max"
+    up = Direction(scene.entry.metric.mode).up
     last = table.groupby("arm", sort=False)["median"].last()
     last = last.sort_values(ascending=not up, kind="stable")
     said = (f"{arm} {metric_value(value)}" for arm, value in last.items())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.figures.bills import draw_band, draw_chances
 from hpo_vs_adapt.report.figures.scene import (
     Drawing,
@@ -97,8 +98,9 @@ def _training(scene: Scene, table: pd.DataFrame) -> Drawing:
 
 
 def _crossings(scene: Scene, table: pd.DataFrame) -> str:
-    sign = 1 if scene.entry.metric.mode == "max" else -1
-    met = table[sign * table["median"] >= sign * scene.entry.target]
+    median = table["median"].to_numpy(dtype=float)
+    direction = Direction(scene.entry.metric.mode)
+    met = table[direction.meets(median, scene.entry.target)]
     first = met.groupby("arm")["cost"].min().sort_values(kind="stable")
     sentences = [f"{arm} after {amount(cost)}" for arm, cost in first.items()]
     never = [arm for arm in dict.fromkeys(table["arm"]) if arm not in first]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.figures.looks import Look, looks_of
 from hpo_vs_adapt.report.figures.naming import NAMED, name_arms, say_others
 from hpo_vs_adapt.report.figures.scales import add_legend
@@ -166,7 +167,7 @@ def make_scene(
         slug=slug,
         tables=tables,
         looks=looks_of([arm.name for arm in study.arms]),
-        order=_spotlight(bills, study.reference, entry.metric.mode == "max"),
+        order=_spotlight(bills, study.reference, Direction(entry.metric.mode)),
         units=tuple(_units(trials)),
     )
 
@@ -195,13 +196,13 @@ def some(items: Iterable[str], most: int = NAMED) -> str:
 
 
 def _spotlight(
-    bills: pd.DataFrame, reference: str | None, high_is_good: bool
+    bills: pd.DataFrame, reference: str | None, direction: Direction
 ) -> tuple[str, ...]:
     """Return all arms: the cheapest, the reference, the cheapest of each kind, others.
 
     Those that never met the target follow by their best metric.
     """
-    best = bills["best_metric"].astype(float) * (-1 if high_is_good else 1)
+    best = -direction.sign * bills["best_metric"].astype(float)
     ranked = bills.assign(best=best).sort_values(
         ["bill", "best"], kind="stable", na_position="last"
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.figures.looks import Look
 from hpo_vs_adapt.report.figures.scales import say_nothing_yet, scale_costs
 from hpo_vs_adapt.report.figures.scene import (
@@ -81,7 +82,7 @@ def _sweep(scene: Scene, table: pd.DataFrame) -> Drawing:
     looks = scene.named(table)
     draw_target_bills(table, bills, looks)
     draw_target_ranks(table, ranks, looks)
-    if scene.entry.metric.mode == "min":
+    if not Direction(scene.entry.metric.mode).up:
         ranks.invert_xaxis()  # harder targets to the right
     for axes in (bills, ranks):
         mark_place(axes, scene.entry.target, "")

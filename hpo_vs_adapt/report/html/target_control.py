@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from hpo_vs_adapt import wording
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.study import WorkloadEntry
 from hpo_vs_adapt.tables.rows import rows_of
 
@@ -65,11 +66,11 @@ def make_target_control(
     targets = list(dict.fromkeys(sweep["target"]))
     present = set(sweep["arm"])
     arms = [arm for arm in swatches if arm in present]
-    sign = "≥" if entry.metric.mode == "max" else "≤"
+    goal = f"{entry.metric.name} {Direction(entry.metric.mode).relation}"
     at = {(row.target, row.arm): row for row in rows_of(sweep)}
     return TargetControl(
         anchor=anchor,
-        labels=[f"{entry.metric.name} {sign} {target:.4g}" for target in targets],
+        labels=[f"{goal} {target:.4g}" for target in targets],
         start=int(np.argmin([abs(target - entry.target) for target in targets])),
         arms=[(arm, swatches[arm]) for arm in arms],
         cells=[

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.sentences.shortfalls import failures, unfinished
 from hpo_vs_adapt.study import Study, WorkloadEntry
 from hpo_vs_adapt.tables.headlines import SURE, candidates, tied
@@ -71,8 +72,8 @@ def make_verdicts(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[Verd
 
 def goal(entry: WorkloadEntry) -> str:
     """Return the target in words: ``accuracy ≥ 0.95``."""
-    sign = "≥" if entry.metric.mode == "max" else "≤"
-    return f"{entry.metric.name} {sign} {entry.target:g}"
+    relation = Direction(entry.metric.mode).relation
+    return f"{entry.metric.name} {relation} {entry.target:g}"
 
 
 def _verdict(entry: WorkloadEntry, bills: pd.DataFrame, headline: Any) -> Verdict:
@@ -160,7 +161,7 @@ def _nobody(entry: WorkloadEntry, arms: list[Any], headline: Any) -> str:
     best = [arm for arm in arms if math.isfinite(arm.best_metric)]
     if not best:
         return f"{text}."
-    sign = 1 if entry.metric.mode == "max" else -1
+    sign = Direction(entry.metric.mode).sign
     leader = max(best, key=lambda arm: sign * arm.best_metric)
     return (
         f"{text}; {leader.arm} came closest, with {metric_value(leader.best_metric)}"
