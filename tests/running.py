@@ -16,8 +16,11 @@ from typing import Any
 
 import optuna
 import pandas as pd
+import pytest
 import ray
+from typer.testing import CliRunner, Result
 
+from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
 from hpo_vs_adapt.plan.events import Listener
@@ -180,6 +183,16 @@ def _start_ray(cpus: int, gpus: int, environment: dict[str, Any] | None) -> None
             num_gpus=gpus,
             runtime_env=environment,
         )
+
+
+def command(folder: Path, *args: str) -> Result:
+    """Return what ``hpo-vs-adapt`` does in a folder, called in this process.
+
+    If Ray runs in this process, it trains on it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(args))
 
 
 def start(

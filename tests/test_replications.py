@@ -3,9 +3,6 @@
 import csv
 import json
 import math
-import os
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.text import parse
+from tests.running import command, ray_here
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted((ROOT / "studies").rglob("*.yaml"))
@@ -26,15 +24,9 @@ def by_name(path: Path) -> str:
 
 
 def run(folder: Path, *args: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "hpo_vs_adapt", *args],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    with ray_here():
+        done = command(folder, *args)
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 

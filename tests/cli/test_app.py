@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.workloads import WORKLOADS
+from tests.running import command, ray_here, start
 
 STUDY = """\
 name: small
@@ -46,21 +47,10 @@ def call(*args: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(args))
 
 
-def start(folder: Path, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "hpo_vs_adapt", *args],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
 def finish(folder: Path, *args: str) -> tuple[int, str, str]:
-    process = start(folder, *args)
-    out, err = process.communicate()
-    return process.returncode, out, err
+    with ray_here():
+        result = command(folder, *args)
+    return result.exit_code, result.stdout, result.stderr
 
 
 def files(folder: Path) -> set[Path]:
@@ -322,26 +312,3 @@ def test_crashed_trials_are_named_and_end_in_exit_status_1_with_a_report(tmp_pat
     assert "Traceback" not in err
     assert out.endswith("\nReport: reports/small/index.html\n")
     assert (tmp_path / "reports/small/index.html").is_file()
-
-
-@pytest.mark.slow
-def test_an_interrupted_run_keeps_its_trials_and_says_how_to_go_on(tmp_path):
-    tune = "{by: optuna, trials: 99, space: {lr: {low: 1e-3, high: 1, log: true}}}"
-    study = STUDY.replace("{by: grid, grid: {lr: [1e-3, 1e-1]}}", tune)
-    (tmp_path / "small.yaml").write_text(study)
-    process = start(tmp_path, "run", "small.yaml")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if int(line.split()[0]):  # trials that have ended
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert process.returncode == 130, err
-    message = re.search(
-        r"run the same command again: (\d+) finished trials are kept", err
-    )
-    assert message is not None, err
-    assert "Traceback" not in err
-    assert out == ""
-    status = finish(tmp_path, "status", "small.yaml")[1]
-    assert f"{message[1]} of 202 trials done" in status

@@ -11,14 +11,12 @@ from hpo_vs_adapt.optim.testing import RULE_CHECKS
 from hpo_vs_adapt.optim.trial_problem import count_scalar_reads
 
 CASES = [
-    ("sgd", {}),
     ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     ("sgd", {"schedule": "cosine", "warmup": 0.25}),
     ("sgd", {"momentum": 0.5, "weight_decay": 0.1, "decay": "matrices"}),
     ("adam", {"weight_decay": 0.1}),
     ("adam", {"schedule": "multistep"}),
     ("adamw", {"decay": "matrices"}),
-    ("clara", {}),
     ("clara", {"unit_step": True, "per_tensor": False, "damping": 0.1}),
     ("clara", {"base": "adam", "mu": "table", "weight_decay": 0.1}),
     ("clara", {"base": "adam", "unit_step": True, "mu": 0.6}),

@@ -6,7 +6,6 @@ from hpo_vs_adapt.optim.gala import GALA
 from hpo_vs_adapt.optim.testing import RULE_CHECKS
 
 CASES = [
-    {},
     {"momentum": 0, "delta": 0.1, "lr_max": 0.2},
     {"nesterov": True, "align": "direction", "weight_decay": 0.01},
     {"momentum": 0, "align": "direction", "optimistic": True},

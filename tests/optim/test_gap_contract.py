@@ -6,7 +6,6 @@ from hpo_vs_adapt.optim.gap import GAP
 from hpo_vs_adapt.optim.testing import RULE_CHECKS
 
 CASES = [
-    {},
     {"candidates": (0.9,)},
     {"mode": "default", "weight_decay": 0.01, "schedule": "cosine"},
     {"mode": "switch_parameter_wise", "candidates": (0.0, 0.9), "norm": "exact"},

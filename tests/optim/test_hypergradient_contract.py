@@ -6,7 +6,6 @@ from hpo_vs_adapt.optim.hypergradient import Hypergradient
 from hpo_vs_adapt.optim.testing import RULE_CHECKS
 
 CASES = [
-    {},
     {"form": "multiplicative", "hyper_lr": 0.1},
     {"momentum": 0.8, "weight_decay": 0.01, "decay": "matrices"},
     {"momentum": 0.8, "nesterov": True, "form": "multiplicative"},

@@ -2,9 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -16,6 +13,7 @@ from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.published import compare_published
 from hpo_vs_adapt.wording import UNKNOWN
 from tests.report import builder
+from tests.running import command, ray_here
 
 NAN = math.nan
 DIGITS = builder.workload("digits")
@@ -312,15 +310,9 @@ def folder(tmp_path_factory):
     (folder / "small.yaml").write_text(SMALL)
     (folder / "small.csv").write_text(TABLE)
     for more in ([], ["--smoke"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "hpo_vs_adapt", "run", "small.yaml", *more],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        with ray_here():
+            done = command(folder, "run", "small.yaml", *more)
+        assert done.exit_code == 0, done.output
     return folder
 
 

@@ -14,6 +14,7 @@ from hpo_vs_adapt.plan.events import Listener, StopsRun
 from hpo_vs_adapt.schedule import ray_tune
 from hpo_vs_adapt.seeds import derive
 from tests.running import (
+    command,
     descendants,
     findings,
     lost,
@@ -60,9 +61,9 @@ def summary_of(study):
 
 def run(study):
     """Run a study to its end by the command; return the status and what it said."""
-    process = start(study.source.parent, "run", "study.yaml")
-    out, err = process.communicate()
-    return process.returncode, out, err
+    with ray_here():
+        result = command(study.source.parent, "run", "study.yaml")
+    return result.exit_code, result.stdout, result.stderr
 
 
 def seen(study):
@@ -134,6 +135,8 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     assert 0 <= kept - int(said[1]) <= 1  # one may be written just then
     assert wait_for_end(children) == set()
     assert "RUNNING" not in optuna_states(study)
+    status = command(study.source.parent, "status", "study.yaml").stdout
+    assert f"{kept} of {TRIALS} trials done, 0 running" in status
     if times == 1:
         status, _, err = run(study)
         assert status == 0, err

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from hpo_vs_adapt.cli.app import app
 from hpo_vs_adapt.report.compare import CHANGE_COLUMNS
 from tests.report.compare.examples import EXAMPLES, QUICKSTART, ROOT
-from tests.running import start
+from tests.running import command, ray_here, start
 
 STUDY = """\
 name: small
@@ -186,9 +186,9 @@ def test_a_study_before_and_after_a_change_is_compared(tmp_path):
         ("after", STUDY.replace("rule: sgd, lr: 0.01", "rule: sgd, lr: 0.1")),
     ):
         file.write_text(study)
-        process = start(tmp_path, "run", "small.yaml", "--out", name)
-        _, err = process.communicate()
-        assert process.returncode == 0, err
+        with ray_here():
+            done = command(tmp_path, "run", "small.yaml", "--out", name)
+        assert done.exit_code == 0, done.output
     process = start(tmp_path, "compare", "before", "after", "--csv", "changes.csv")
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
