@@ -23,7 +23,8 @@ def evil():
         builder.grid_arm("a <script>window.hacked = 1</script>"),
         builder.optuna_arm("\"quoted\" 'twice' & 🚀"),
         builder.fixed_arm("_z" + "z" * 200, 0.1),
-        *(builder.adaptive_arm(f"{'long ' * i}{i}", 1e-3 * 2**i) for i in range(9)),
+        builder.adaptive_arm("]]>--><b>&amp;$x_1$", 1e-3),
+        *(builder.adaptive_arm(f"{'long ' * i}{i}", 1e-3 * 2**i) for i in range(1, 9)),
     ]
     entries = [
         builder.workload("file.py:W</title><img src=x onerror=alert(1)>"),

@@ -76,6 +76,22 @@ def test_names_are_shown_as_they_are_and_run_nothing(browser, report, name):
         assert len(shown) == len(arms) * len(results.study.workloads)
 
 
+def test_names_of_the_study_cannot_become_markup(report):
+    directory = report("evil")[1]
+    text = (directory / "index.html").read_text()
+    assert "<script>window.hacked" not in text
+    assert "&lt;script&gt;window.hacked" in text
+    for part in (text, *(p.read_text() for p in (directory / "figures").iterdir())):
+        assert "]]>--><b>" not in part
+        assert "<script>window.hacked" not in part
+
+
+def test_a_study_without_any_record_says_so(report):
+    text = (report("empty")[1] / "index.html").read_text()
+    assert "no trial has finished yet" in text
+    assert "0 of 12 trials are done" in text
+
+
 def test_every_arm_has_one_colour_in_all_figures(browser, report):
     results, directory = report("finished")
     with Visit(browser, directory) as visit:
