@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -211,8 +211,8 @@ def start(
     )
 
 
-def descendants(process: int) -> set[int]:
-    """Return the ids of the processes that a process has started, and theirs."""
+def descendants(process: int) -> dict[int, int]:
+    """Return the processes that a process has started, and theirs: ids and handles."""
     parents = {}
     for place in Path("/proc").iterdir():
         if place.name.isdigit():
@@ -224,23 +224,27 @@ def descendants(process: int) -> set[int]:
     while new:
         new = {pid for pid, parent in parents.items() if parent in new} - found
         found |= new
-    return found
+    handles = {}
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            handles[pid] = os.pidfd_open(pid)
+    return handles
 
 
-def wait_for_end(processes: set[int]) -> set[int]:
-    """Return which processes are still there after what they may need to end."""
+def wait_for_end(processes: dict[int, int]) -> set[int]:
+    """Return which processes are still there after what they may need to end.
+
+    Args:
+        processes: From :func:`descendants`; the handles are closed.
+    """
+    left = {handle: pid for pid, handle in processes.items()}
+    ends = select.poll()
+    for handle in left:
+        ends.register(handle, select.POLLIN)
     # Ray's agents look for a lost raylet for a minute before they give up.
-    for _ in range(3000):
-        processes = {pid for pid in processes if _lives(pid)}
-        if not processes:
-            break
-        time.sleep(0.1)
-    return processes
-
-
-def _lives(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+    while left and (ended := ends.poll(300_000)):
+        for handle, _ in ended:
+            ends.unregister(handle)
+            os.close(handle)
+            del left[handle]
+    return set(left.values())
