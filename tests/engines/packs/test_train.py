@@ -243,8 +243,18 @@ def test_a_lane_does_not_stop_at_a_target_behind_a_metric_that_was_no_number():
     assert whole.end is EndReason.TARGET
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("workload", ["digits_mlp", "fashion_mnist_cnn"])
+@pytest.mark.parametrize(
+    ("workload", "rule"),
+    [
+        *(("digits_mlp", rule) for rule in RULES),
+        # BatchNorm and dropout, with a rule of each kind: ours, one that evaluates a
+        # minibatch twice, a library's, one that averages weights.
+        *(
+            ("fashion_mnist_cnn", r)
+            for r in ("sgd", "gala", "dog", "schedule_free_sgd")
+        ),
+    ],
+)
 def test_a_restored_pack_goes_on_bit_for_bit(workload, rule, tmp_path):
     specs = [
         trial(workload, rule, steps=6, every=2, **_rate(rule, lr))
