@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.tables.catalogue import Tables
-from tests.report.browsing import FLAGS, STUDIES
+from tests.report.browsing import FLAGS, STUDIES, Visit
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +33,9 @@ def report(tmp_path_factory):
         return results, folder / name
 
     return made
+
+
+@pytest.fixture(scope="session")
+def opened(browser, report):
+    """Return by the name of a study its page, for tests that leave it as it is."""
+    return functools.cache(lambda name: Visit(browser, report(name)[1]))

@@ -6,17 +6,25 @@ import pytest
 
 from tests.report.browsing import DESKTOP, PHONE, STUDIES, Visit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def check_the_page_opened(visit, size):
+    assert visit.said == []
+    assert visit.requests == [visit.url]
+    width = visit.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= size["width"]
+
+
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_page_opens_from_disk_alone_without_an_error(browser, report, name, size):
-    with Visit(browser, report(name)[1], size) as visit:
-        assert visit.said == []
-        assert visit.requests == [visit.url]
-        width = visit.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= size["width"]
+def test_the_page_opens_from_disk_alone_without_an_error(opened, name):
+    check_the_page_opened(opened(name), DESKTOP)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_opens_on_a_phone_and_fits(browser, report, name):
+    with Visit(browser, report(name)[1], PHONE) as visit:
+        check_the_page_opened(visit, PHONE)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -45,35 +53,32 @@ def test_every_figure_is_seen_and_no_two_ids_are_equal(browser, report, name):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_no_text_of_a_figure_is_cut_off_at_its_edge(browser, report, name):
-    with Visit(browser, report(name)[1]) as visit:
-        outside = visit.page.evaluate(
-            """[...document.querySelectorAll('figure svg')].flatMap(svg => {
-                 const edge = svg.getBoundingClientRect();
-                 return [...svg.querySelectorAll('text')].filter(text => {
-                   const box = text.getBoundingClientRect();
-                   return box.left < edge.left - 1 || box.right > edge.right + 1
-                     || box.top < edge.top - 1 || box.bottom > edge.bottom + 1;
-                 }).map(text => text.textContent);
-               })"""
-        )
-        assert outside == []
+def test_no_text_of_a_figure_is_cut_off_at_its_edge(opened, name):
+    outside = opened(name).page.evaluate(
+        """[...document.querySelectorAll('figure svg')].flatMap(svg => {
+             const edge = svg.getBoundingClientRect();
+             return [...svg.querySelectorAll('text')].filter(text => {
+               const box = text.getBoundingClientRect();
+               return box.left < edge.left - 1 || box.right > edge.right + 1
+                 || box.top < edge.top - 1 || box.bottom > edge.bottom + 1;
+             }).map(text => text.textContent);
+           })"""
+    )
+    assert outside == []
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_names_are_shown_as_they_are_and_run_nothing(browser, report, name):
-    results, directory = report(name)
-    with Visit(browser, directory) as visit:
-        page = visit.page
-        assert page.evaluate("window.hacked") is None
-        assert page.locator("figure script, figure img, td script, h1 *").count() == 0
-        assert page.locator("h1").inner_text() == results.study.name
-        shown = page.locator(".arms .clamp").evaluate_all(
-            "all => all.map(one => one.textContent)"
-        )
-        arms = sorted(arm.name for arm in results.study.arms)
-        assert sorted(set(shown)) == arms
-        assert len(shown) == len(arms) * len(results.study.workloads)
+def test_names_are_shown_as_they_are_and_run_nothing(opened, report, name):
+    results, page = report(name)[0], opened(name).page
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("figure script, figure img, td script, h1 *").count() == 0
+    assert page.locator("h1").inner_text() == results.study.name
+    shown = page.locator(".arms .clamp").evaluate_all(
+        "all => all.map(one => one.textContent)"
+    )
+    arms = sorted(arm.name for arm in results.study.arms)
+    assert sorted(set(shown)) == arms
+    assert len(shown) == len(arms) * len(results.study.workloads)
 
 
 def test_names_of_the_study_cannot_become_markup(report):

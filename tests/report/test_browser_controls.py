@@ -11,7 +11,7 @@ from hpo_vs_adapt.wording import UNKNOWN, amount
 from tests.report import builder
 from tests.report.browsing import PHONE, STUDIES, Visit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
@@ -180,24 +180,25 @@ def test_without_script_the_numbers_are_still_there(browser, thousand, report):
         assert bill.inner_text() != before
 
 
+def serious_findings(page):
+    found = Axe().run(page).response["violations"]
+    return {
+        each["id"]: [node["html"][:200] for node in each["nodes"][:3]]
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    }
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_axe_finds_nothing_serious(opened, name):
+    assert serious_findings(opened(name).page) == {}
+
+
 # What is dark or narrow is so in every study; these have all there is on a page.
-@pytest.mark.parametrize(
-    ("name", "scheme"),
-    [
-        *((name, "light") for name in STUDIES),
-        *((name, "dark") for name in ("finished", "evil", "unfinished")),
-    ],
-)
-def test_axe_finds_nothing_serious(browser, report, name, scheme):
-    size = PHONE if scheme == "dark" else None
-    with Visit(browser, report(name)[1], size, scheme) as visit:
-        found = Axe().run(visit.page).response["violations"]
-        serious = {
-            each["id"]: [node["html"][:200] for node in each["nodes"][:3]]
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        }
-        assert serious == {}
+@pytest.mark.parametrize("name", ["finished", "evil", "unfinished"])
+def test_axe_finds_nothing_serious_in_the_dark_on_a_phone(browser, report, name):
+    with Visit(browser, report(name)[1], PHONE, "dark") as visit:
+        assert serious_findings(visit.page) == {}
 
 
 def test_every_control_is_reached_by_the_tab_key(browser, report):
