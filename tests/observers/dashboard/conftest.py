@@ -18,7 +18,7 @@ def find_postgres():
     return found[-1].parent if found else None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres():
     """Start a PostgreSQL server of our own, and yield its URL."""
     programs = find_postgres()
