@@ -23,7 +23,7 @@ def test_evaluation_is_kept_beside_and_never_charged():
     assert with_evaluation.spent[Purpose.EVALUATION].forward_samples == 5000
 
 
-@pytest.mark.parametrize("purpose", set(Purpose) - {Purpose.EVALUATION})
+@pytest.mark.parametrize("purpose", [p for p in Purpose if p.name != "EVALUATION"])
 def test_everything_else_is_charged(purpose):
     assert Ledger({}, 0.3).add(purpose, Spending(7)).cost == 7
 
