@@ -8,7 +8,22 @@ from playwright.sync_api import sync_playwright
 
 from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.tables.catalogue import Tables
+from tests.report import builder
 from tests.report.browsing import FLAGS, STUDIES, Visit
+from tests.report.rich_study import rich
+
+
+@pytest.fixture(scope="session")
+def rich_tables():
+    """The tables of the study that fills every one of them."""
+    return Tables(rich())
+
+
+@pytest.fixture(scope="session")
+def tables_of_two():
+    """The tables of a study of two workloads, an accuracy and a loss."""
+    entries = [builder.workload(), builder.workload("valley", 0.3, builder.LOSS)]
+    return Tables(builder.finished(builder.study(workloads=entries)))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two workloads")]
 
 METHODS = {
     "bills": "costs",
@@ -46,20 +46,23 @@ SUMMARISED = (
 
 
 @pytest.fixture(scope="module")
-def results():
-    entries = [builder.workload(), builder.workload("valley", 0.3, builder.LOSS)]
-    return builder.finished(builder.study(workloads=entries))
+def tables(tables_of_two):
+    return tables_of_two
 
 
 @pytest.fixture(scope="module")
-def tables(results):
-    return Tables(results)
+def results(tables):
+    return tables.given
+
+
+@pytest.fixture(scope="module")
+def public(results):
+    return Results(results)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_of_results_returns_the_reports_table(name, results, tables):
-    method = getattr(Results(results), METHODS[name])
-    pd.testing.assert_frame_equal(method(), tables[name])
+def test_a_method_of_results_returns_the_reports_table(name, public, tables):
+    pd.testing.assert_frame_equal(getattr(public, METHODS[name])(), tables[name])
 
 
 def test_every_table_has_rows_where_the_study_has_what_it_is_about(tables):
@@ -68,8 +71,8 @@ def test_every_table_has_rows_where_the_study_has_what_it_is_about(tables):
     assert empty <= {"knob_numbers", "lr_drift", "batch_size_spread", "controllers"}
 
 
-def test_the_summary_has_the_rows_of_the_tables(results, tables):
-    summary = make_summary(Tables(results))
+def test_the_summary_has_the_rows_of_the_tables(tables):
+    summary = make_summary(tables)
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     for name in SUMMARISED:
         table = tables[name]

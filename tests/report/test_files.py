@@ -14,18 +14,17 @@ from hpo_vs_adapt.tables.bills import BILL_COLUMNS
 from hpo_vs_adapt.tables.catalogue import CATALOGUE, Tables
 from tests.report import builder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two workloads")]
 
 
 @pytest.fixture(scope="module")
-def results():
-    entries = [builder.workload(), builder.workload("valley", 0.3, builder.LOSS)]
-    return builder.finished(builder.study(workloads=entries))
+def results(tables_of_two):
+    return tables_of_two.given
 
 
 @pytest.fixture(scope="module")
-def report(results, tmp_path_factory):
-    return write_report(Tables(results), tmp_path_factory.mktemp("report")).parent
+def report(tables_of_two, tmp_path_factory):
+    return write_report(tables_of_two, tmp_path_factory.mktemp("report")).parent
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -79,9 +78,9 @@ def test_writing_elsewhere_gives_the_same_bytes_tells_and_leaves_other_files_alo
     assert told == ["tables", *workloads, "page"]
 
 
-def test_the_summary_has_the_names_of_schema_1(report, results):
+def test_the_summary_has_the_names_of_schema_1(report, tables_of_two):
     summary = json.loads((report / "summary.json").read_text())
-    assert summary == make_summary(Tables(results))
+    assert summary == make_summary(tables_of_two)
     assert list(summary) == [
         "schema",
         "study",

@@ -11,9 +11,8 @@ from hpo_vs_adapt.report.figures.scene import make_scene, some
 from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.chances import make_chances
 from tests.report import builder
-from tests.report.rich_study import rich
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rich")]
 
 TOPICS = {
     *("bills", "race", "budgets", "break_even", "sensitivity", "controllers"),
@@ -31,13 +30,14 @@ def drawn(results):
 
 
 @pytest.fixture(scope="module")
-def results():
-    return rich()
+def results(rich_tables):
+    return rich_tables.given
 
 
 @pytest.fixture(scope="module")
-def drawings(results):
-    return {drawing.name: drawing for drawing in drawn(results)}
+def drawings(results, rich_tables):
+    made = make_drawings(results.study, rich_tables)
+    return {drawing.name: drawing for drawing in made}
 
 
 def test_every_workload_has_every_figure(drawings):
@@ -83,20 +83,20 @@ def test_every_figure_has_words_and_a_table(results, drawings):
         ElementTree.fromstring(drawing.svg)
 
 
-def test_the_finding_of_the_bills_names_every_bill(results, drawings):
-    bills = Tables(results)["bills"]
+def test_the_finding_of_the_bills_names_every_bill(rich_tables, drawings):
+    bills = rich_tables["bills"]
     said = drawings["bills-digits-mlp"].finding
     for arm in bills.loc[bills["workload"] == "digits_mlp", "arm"]:
         assert arm in said
 
 
-def test_the_same_tables_give_the_same_bytes(results, drawings):
-    again = {drawing.name: drawing for drawing in drawn(results)}
-    assert again == drawings
+def test_the_same_tables_give_the_same_bytes(rich_tables, drawings):
+    again = make_drawings(rich_tables.given.study, rich_tables)
+    assert {drawing.name: drawing for drawing in again} == drawings
 
 
-def test_break_even_is_between_the_two_arms_of_the_answer(results, drawings):
-    headlines = Tables(results)["headlines"]
+def test_break_even_is_between_the_two_arms_of_the_answer(rich_tables, drawings):
+    headlines = rich_tables["headlines"]
     drawn_pairs = [drawing for name, drawing in drawings.items() if "break-e" in name]
     assert drawn_pairs
     for drawing in drawn_pairs:

@@ -4,21 +4,19 @@ import pytest
 
 from hpo_vs_adapt.report.html.study_tables import make_suite_tables
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
-from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import UNKNOWN, amount, interval, metric_value
-from tests.report import rich_study
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def results():
-    return rich_study.rich()
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rich")]
 
 
 @pytest.fixture(scope="module")
-def analyses(results):
-    return Tables(results)
+def results(rich_tables):
+    return rich_tables.given
+
+
+@pytest.fixture(scope="module")
+def analyses(rich_tables):
+    return rich_tables
 
 
 @pytest.fixture(scope="module")
