@@ -26,6 +26,7 @@ from hpo_vs_adapt.optim import RULES
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.study.schema import StudySchema
 from hpo_vs_adapt.study.text import parse
+from hpo_vs_adapt.tables.catalogue import CATALOGUE
 from hpo_vs_adapt.workloads import WORKLOADS
 
 ROOT = Path(__file__).parent.parent
@@ -236,6 +237,11 @@ def test_every_workload_is_listed_with_its_target_and_budget():
     known = {name: WORKLOADS[name] for name in listed}
     assert set(known) == {name for name in WORKLOADS if not known_optimum(name)}
     assert listed == {n: (w.metric.name, w.target, w.epochs) for n, w in known.items()}
+
+
+def test_every_table_of_a_report_is_named_where_questions_are_answered():
+    page = PAGES["docs/questions.md"]
+    assert [name for name in CATALOGUE if f"`{name}`" not in page] == []
 
 
 def known_optimum(name: str) -> bool:
