@@ -20,6 +20,7 @@ from hpo_vs_adapt.cli.messages import CRASHED, INTERRUPTED, complain, reporting,
 from hpo_vs_adapt.cli.options import Log, Watch, WatchCommand, logging_trials
 from hpo_vs_adapt.observers.terminal.displays import make_console, make_progress
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.wording import Secrets
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.observers.logs.logs import TrialLogs
@@ -124,8 +125,8 @@ def run(
     Trials that are on disk are not trained again. Ctrl-C leaves everything finished on
     disk; the same command goes on from there.
     """
-    with reporting(verbose):
-        loaded = Study.from_yaml(study, smoke=smoke)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets, smoke)
         with logging_trials(log, loaded) as logs:
             results = _train(loaded, address, verbose, logs)
             crashed = _show_results(results, out)
@@ -136,8 +137,8 @@ def run(
 @app.command()
 def plan(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> None:
     """Show what a run would train, and about how much that costs; train nothing."""
-    with reporting(verbose):
-        loaded = Study.from_yaml(study, smoke=smoke)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets, smoke)
         from hpo_vs_adapt.cli.views import plan_view
         from hpo_vs_adapt.run import plan_study
 
@@ -147,8 +148,8 @@ def plan(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> No
 @app.command()
 def status(study: StudyFile, smoke: Smoke = False, verbose: Verbose = False) -> None:
     """Show what is done, running, missing and failed; train nothing."""
-    with reporting(verbose):
-        loaded = Study.from_yaml(study, smoke=smoke)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets, smoke)
         from hpo_vs_adapt.cli.views import status_view
         from hpo_vs_adapt.observers.dashboard.studies import running_trials
         from hpo_vs_adapt.run import load_results
@@ -169,8 +170,8 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Write the report from the trials that are on disk, also while a run goes on."""
-    with reporting(verbose):
-        loaded = Study.from_yaml(study, smoke=smoke)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets, smoke)
         from hpo_vs_adapt.cli.watching import watch_report
         from hpo_vs_adapt.run import load_results
 
@@ -195,8 +196,8 @@ def dashboard(
     verbose: Verbose = False,
 ) -> None:
     """Serve the study's part of optuna-dashboard, until Ctrl-C."""
-    with reporting(verbose):
-        loaded = Study.from_yaml(study)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets)
         from hpo_vs_adapt.observers.dashboard.serve import HOST, open_study_dashboard
 
         with open_study_dashboard(loaded, port, out) as server:
@@ -226,8 +227,8 @@ def calibrate(
     Every tuned arm is a rule to calibrate; arms with `calibrated: true` then take what
     did best over all workloads.
     """
-    with reporting(verbose):
-        loaded = Study.from_yaml(study)
+    with reporting(verbose) as secrets:
+        loaded = _load(study, secrets)
         from hpo_vs_adapt.study.calibrations import FROZEN
         from hpo_vs_adapt.tables.calibrate import choose, write_calibrations
 
@@ -295,6 +296,14 @@ def list_(
 
             view = rules_view(_only(names, RULES, "rule"))
         make_console().print(view)
+
+
+def _load(file: Path, secrets: Secrets, smoke: bool = False) -> Study:
+    """Return the study in a file, and have its secrets hidden from now on."""
+    study = Study.from_yaml(file, smoke=smoke)
+    secrets.learn(study.storage.records)
+    secrets.learn(study.storage.optuna)
+    return study
 
 
 def _only(

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from hpo_vs_adapt.observers.terminal.displays import make_console
-from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording import Problem, Secrets
 
 __all__ = ["BUG", "CRASHED", "INTERRUPTED", "WRONG", "complain", "reporting", "say"]
 
@@ -21,16 +21,21 @@ project itself (`EX_SOFTWARE` of sysexits.h); interrupted."""
 
 
 @contextmanager
-def reporting(verbose: bool) -> Iterator[None]:
+def reporting(verbose: bool) -> Iterator[Secrets]:
     """Turn what ends a command into what its user needs to see, and an exit status.
 
     A `Problem` is one message, with `verbose` its traceback too; whatever else is
     raised is our mistake, and its traceback is for us.
+
+    Yields:
+        What is hidden in all that is said then. The command adds what it learns.
     """
+    secrets = Secrets()
     try:
-        yield
+        yield secrets
     except Problem as problem:
-        complain(traceback.format_exc() if verbose else str(problem))
+        said = traceback.format_exc() if verbose else str(problem)
+        complain(secrets.hide(said))
         raise typer.Exit(WRONG) from None
     except KeyboardInterrupt:
         complain("Interrupted.")
@@ -38,10 +43,11 @@ def reporting(verbose: bool) -> Iterator[None]:
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise  # on its way out already, or nobody reads what we print
     except Exception as error:  # noqa: BLE001 - the border to the user
+        complain(secrets.hide(traceback.format_exc()))
         complain(
-            f"{traceback.format_exc()}\nThis is a mistake in hpo-vs-adapt "
-            f"{version('hpo-vs-adapt')}, not in your study: {type(error).__name__}. "
-            "Please report it, with all that stands above."
+            f"This is a mistake in hpo-vs-adapt {version('hpo-vs-adapt')}, not in your "
+            f"study: {type(error).__name__}. Please report it, with all that stands "
+            "above."
         )
         raise typer.Exit(BUG) from None
 

@@ -12,6 +12,7 @@ from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.run import load_results
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.wording import mask_uri
 
 __all__ = ["is_complete", "watch_report", "watch_results"]
 
@@ -30,7 +31,8 @@ def watch_report(study: Study, directory: Path, seconds: float) -> bool:
         Whether the study is complete, its last report not yet written; else it was
         Ctrl-C, and the report is what the last line said.
     """
-    say(f"Watching {study.storage.records} for trials of {study.name} (Ctrl-C ends it)")
+    place = mask_uri(study.storage.records)
+    say(f"Watching {place} for trials of {study.name} (Ctrl-C ends it)")
     try:
         for results in watch_results(study, seconds):
             if is_complete(results):

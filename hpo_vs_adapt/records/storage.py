@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,8 @@ from typing_extensions import override
 
 from hpo_vs_adapt.partial_files import is_abandoned, is_partial
 from hpo_vs_adapt.records.files import FileProblem, write_whole
-from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording import Problem, Secrets, mask_uri
+from hpo_vs_adapt.wording.secrets import MASK
 
 __all__ = ["Storage", "StorageProblem", "open_storage"]
 
@@ -82,8 +82,8 @@ def open_storage(location: str, writable: bool = True) -> Storage:
     Raises:
         StorageProblem: If the place cannot be opened, or not written although it must.
     """
-    shown = re.sub(r"//[^/@]*@", "//", location).partition("?")[0]
-    with _explained(shown, "opened"):
+    shown = mask_uri(location).partition("?")[0].replace(f"{MASK}@", "")
+    with _explained(shown, "opened", Secrets(location)):
         storage: Storage
         if "://" not in location:
             storage = _Folder(Path(location).absolute(), shown)
@@ -217,7 +217,9 @@ class _Bucket(Storage):
 
 
 @contextmanager
-def _explained(place: str, doing: str) -> Iterator[None]:
+def _explained(
+    place: str, doing: str, secrets: Secrets | None = None
+) -> Iterator[None]:
     """Raise what a file system reports as one sentence with the place in it."""
     try:
         yield
@@ -225,6 +227,8 @@ def _explained(place: str, doing: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, FileProblem) as problem:  # ArrowInvalid: ValueError
         reason = _reason(problem)
+        if secrets is not None:
+            reason = secrets.hide(reason)
         raise StorageProblem(
             f"{place} cannot be {doing}: {reason.rstrip('.')}. Check `storage.records` "
             "in the study."

@@ -43,7 +43,7 @@ def write_report(
     files |= {f"figures/{drawing.name}.svg": drawing.svg for drawing in drawings}
     for name, text in files.items():
         write_whole(directory / name, text)
-    write_whole(directory / "study.yaml", study.text)
+    write_whole(directory / "study.yaml", study.shown_text)
     write_whole(directory / "summary.json", _in_lines(make_summary(tables)))
     page = directory / "index.html"
     write_whole(page, render_page(tables, drawings))

@@ -198,6 +198,7 @@ class Board:
     def _failed(self, job: PackJob, error: str, spent: Mapping[str, Spending]) -> None:
         """Try the trials of a failed pack apart; one that fails alone has crashed."""
         left = self.plan.unfinished(job)
+        error = self.plan.study.secrets.hide(error)  # records are for everybody
         self.plan.charge({key: spent[key] for key in left if key in spent})
         if len(left) > 1:
             self.plan.split(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from hpo_vs_adapt.study.schema import StudySchema, given
 from hpo_vs_adapt.study.shape import check_shape
 from hpo_vs_adapt.study.smoke import merge_smoke
 from hpo_vs_adapt.study.sweeps import Built, build_sweep, check_overlaps
-from hpo_vs_adapt.study.text import parse, read_text
+from hpo_vs_adapt.study.text import mask_text, parse, read_text
 from hpo_vs_adapt.study.workloads import build_workload
+from hpo_vs_adapt.wording import Secrets
 
 __all__ = ["Study"]
 
@@ -52,7 +53,7 @@ class Study:
         storage: Where results are kept.
         resources: What a pack gets.
         source: The file it was read from, or None.
-        text: The YAML as read.
+        text: The YAML as read; `shown_text` is for others.
         base: Folder that relative references of rules and workloads start at.
         published: Published values to hold the results against, or None.
         smoke: Whether this is the study's smoke run, not the study itself.
@@ -67,7 +68,7 @@ class Study:
     storage: Storage
     resources: Resources
     source: Path | None
-    text: str
+    text: str = field(repr=False)
     base: Path = Path()
     published: Published | None = None
     smoke: bool = False
@@ -79,6 +80,16 @@ class Study:
             return None
         smoke = ["--smoke"] if self.smoke else []
         return shlex.join(["hpo-vs-adapt", "run", _from_here(self.source), *smoke])
+
+    @property
+    def secrets(self) -> Secrets:
+        """Passwords and keys of its storages, to be hidden in what is shown."""
+        return Secrets(self.storage.records, self.storage.optuna)
+
+    @property
+    def shown_text(self) -> str:
+        """The YAML as others may see it: passwords and keys are hidden."""
+        return mask_text(self.text, self.secrets)
 
     @classmethod
     def from_yaml(cls, path: str | Path, *, smoke: bool = False) -> Study:

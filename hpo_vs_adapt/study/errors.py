@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording.secrets import mask_uris
 
 __all__ = ["FieldError", "Problems", "StudyError", "must", "nearest", "show", "unknown"]
 
@@ -70,7 +71,7 @@ def must(path: str, rule: str, value: object, advice: str = "") -> FieldError:
 
 def show(value: object) -> str:
     """Return a value as a message repeats it, cut to a readable length."""
-    text = repr(value)
+    text = mask_uris(repr(value))
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hpo_vs_adapt.study.calibrations import Calibration
+from hpo_vs_adapt.wording import mask_uri
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.records.trials import Value
@@ -191,6 +192,10 @@ class Storage:
 
     records: str = "runs"
     optuna: str = "sqlite:///runs/optuna.db"
+
+    def __repr__(self) -> str:
+        shown = (mask_uri(self.records), mask_uri(self.optuna))
+        return "Storage(records={!r}, optuna={!r})".format(*shown)
 
 
 @dataclass(frozen=True, slots=True)

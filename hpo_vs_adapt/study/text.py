@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -10,8 +11,13 @@ from typing import Any
 import yaml
 
 from hpo_vs_adapt.study.errors import StudyError
+from hpo_vs_adapt.wording.secrets import MASK, Secrets
 
-__all__ = ["parse", "read_text"]
+__all__ = ["mask_text", "parse", "read_text"]
+
+
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # of the byte order, before everything
+_MASKED = f"# A copy: passwords and keys are hidden, and stand here as {MASK}\n"
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,6 +91,52 @@ def parse(text: str, source: Path | None = None) -> dict[str, Any]:
         rule = "a study must be a mapping with `name`, `workloads` and `arms`"
         raise StudyError([f"{rule}; got {got}."], source)
     return data
+
+
+def mask_text(text: str, secrets: Secrets) -> str:
+    """Return a study's text without secrets; comments and layout stay.
+
+    The text is looked through as YAML reads it: a secret is found however its value is
+    quoted, escaped, folded or anchored, and in comments.
+
+    Args:
+        text: That `parse` takes.
+        secrets: What to hide.
+    """
+    parts, end, key = [], 0, False
+    for token in yaml.scan(text, Loader=_Loader):
+        start = max(end, token.start_mark.index)
+        parts.append(_hide_comments(text[end:start], secrets))
+        end = max(end, token.end_mark.index)
+        part = text[start:end]
+        if isinstance(token, yaml.ScalarToken):
+            part = _hide_scalar(part, token.value, secrets, alone=not key)
+        parts.append(part)
+        key = isinstance(token, yaml.KeyToken)
+    masked = "".join([*parts, _hide_comments(text[end:], secrets)])
+    return masked if masked == text else f"{_MASKED}{masked.removeprefix(_MARK)}"
+
+
+def _hide_comments(gap: str, secrets: Secrets) -> str:
+    """Hide what a comment says, in what lies between two tokens."""
+    return re.sub("#.*", lambda found: secrets.hide(found[0]), gap)
+
+
+def _hide_scalar(written: str, value: str, secrets: Secrets, *, alone: bool) -> str:
+    """Return how a value is written without secrets, as it was written if that does."""
+    shown = secrets.hide(value, alone=alone)
+    if shown == value:
+        return written
+    same = secrets.hide(written, alone=alone)
+    plain = "\n" not in written and "#" not in written and not set(written) & set("|>")
+    if plain and same.startswith(written[:1]):
+        try:
+            if yaml.load(same, Loader=yaml.BaseLoader) == shown:
+                return same
+        except yaml.YAMLError:  # the mask has cut an escape; it is written anew
+            pass
+    ending = written[len(written.rstrip()) :]  # a block's last line
+    return yaml.dump(shown, default_style='"', width=math.inf).rstrip("\n") + ending
 
 
 def _missing(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Numbers, names and problems as people read them."""
+"""Numbers, names and problems as people read them, without secrets."""
 
 from hpo_vs_adapt.wording.names import listed, named, series, shorten, slugs
 from hpo_vs_adapt.wording.numbers import (
@@ -15,14 +15,17 @@ from hpo_vs_adapt.wording.numbers import (
     why_no_bill,
 )
 from hpo_vs_adapt.wording.problems import Problem
+from hpo_vs_adapt.wording.secrets import Secrets, mask_uri
 
 __all__ = [
     "UNKNOWN",
     "Problem",
+    "Secrets",
     "amount",
     "counted",
     "interval",
     "listed",
+    "mask_uri",
     "metric_value",
     "named",
     "percent",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, final
 
 from hpo_vs_adapt.records.store import RecordStore
+from hpo_vs_adapt.wording import mask_uri
 
 __all__ = ["RecordArtifacts", "curve_artifact", "report_artifact", "report_id"]
 
@@ -72,9 +73,8 @@ class RecordArtifacts:
             return _sentence(f"There is no report at {self._report} yet.")
         record = self._records.get(artifact_id)
         if record is None:
-            return _sentence(
-                f"There is no record {artifact_id} in {self._records.location}."
-            )
+            place = mask_uri(self._records.location)
+            return _sentence(f"There is no record {artifact_id} in {place}.")
         return io.BytesIO(record.curve.to_csv(index=False).encode())
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:

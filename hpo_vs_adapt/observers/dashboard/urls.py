@@ -10,6 +10,7 @@ import optuna
 import sqlalchemy
 
 from hpo_vs_adapt.records.storage import StorageProblem
+from hpo_vs_adapt.wording import Secrets, mask_uri
 
 __all__ = [
     "does_not_open",
@@ -54,8 +55,8 @@ def explaining_losses(url: str) -> Iterator[None]:
         optuna.exceptions.StorageInternalError,
     ) as error:
         raise StorageProblem(
-            f"`storage.optuna`, {_without_password(url)!r}, failed: "
-            f"{_first_line(error)}. All records are kept: mend it, and run again."
+            f"`storage.optuna`, {mask_uri(url)!r}, failed: "
+            f"{_first_line(error, url)}. All records are kept: mend it, and run again."
         ) from error
 
 
@@ -83,15 +84,8 @@ def does_not_open(url: str, error: BaseException) -> StorageProblem:
     return StorageProblem(
         "`storage.optuna` must be a database that opens, such as "
         f"sqlite:///runs/optuna.db or journal:runs/optuna.log; got "
-        f"{_without_password(url)!r}: {_first_line(error)}{_driver_hint(error)}"
+        f"{mask_uri(url)!r}: {_first_line(error, url)}{_driver_hint(error)}"
     )
-
-
-def _without_password(url: str) -> str:
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        return url
 
 
 def _driver_hint(error: BaseException) -> str:
@@ -100,9 +94,9 @@ def _driver_hint(error: BaseException) -> str:
     return ". Install it, or name a driver that is, as in postgresql+psycopg2://…"
 
 
-def _first_line(error: BaseException) -> str:
+def _first_line(error: BaseException, url: str) -> str:
     """Return what went wrong, from the error that caused it all."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return Secrets(url).hide(lines[0]) if lines else type(error).__name__

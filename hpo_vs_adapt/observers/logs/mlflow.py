@@ -16,6 +16,7 @@ from typing import Any
 from typing_extensions import override
 
 from hpo_vs_adapt.observers.logs.trials import LoggedTrial, LogProblem, TrialLog
+from hpo_vs_adapt.wording import Secrets, mask_uri
 
 __all__ = ["MlflowLog"]
 
@@ -61,9 +62,10 @@ class MlflowLog(TrialLog):
             ) from None
         # Every table that a new database gets would be a line in the terminal.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-        self._uri = uri
+        self._secrets = Secrets(uri)
+        self._shown = shown = mask_uri(uri)
         remote = uri.startswith("http")
-        self.hint = f"At {uri}" if remote else f"mlflow ui --backend-store-uri {uri}"
+        self.hint = f"At {shown}" if remote else f"mlflow ui --backend-store-uri {shown}"
         with self._explained("opened"), _impatient():
             if artifacts is not None:
                 artifacts.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +127,7 @@ class MlflowLog(TrialLog):
             return str(self._client.create_experiment(name, artifact_location=place))
         if experiment.lifecycle_stage != "active":
             raise LogProblem(
-                f"The experiment {name!r} was deleted from {self._uri}. Restore it "
+                f"The experiment {name!r} was deleted from {self._shown}. Restore it "
                 f"(mlflow experiments restore -x {experiment.experiment_id}), or "
                 "rename the study."
             )
@@ -152,9 +154,9 @@ class MlflowLog(TrialLog):
         try:
             yield
         except (OSError, self._mlflow.MlflowException) as error:
-            reason = str(error).partition("\n")[0]
+            reason = self._secrets.hide(str(error).partition("\n")[0])
             raise LogProblem(
-                f"{self._uri} cannot be {doing}: {reason} Check MLFLOW_TRACKING_URI, "
+                f"{self._shown} cannot be {doing}: {reason} Check MLFLOW_TRACKING_URI, "
                 "or name another place: --log mlflow=URI."
             ) from error
 
