@@ -1,7 +1,6 @@
 """Which way a metric is better: best and worst values, and what meets a target.
 
-Nothing else in the package compares by a metric's mode; `tests/test_direction.py` looks
-for it.
+Nobody else compares by a metric's mode, but for the `workloads`, which import nothing.
 """
 
 from __future__ import annotations
