@@ -20,7 +20,7 @@ from hpo_vs_adapt.cli.messages import CRASHED, INTERRUPTED, complain, reporting,
 from hpo_vs_adapt.cli.options import Log, Watch, WatchCommand, logging_trials
 from hpo_vs_adapt.observers.terminal.displays import make_console, make_progress
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.wording import Secrets
+from hpo_vs_adapt.wording import Secrets, nearest
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.observers.logs.logs import TrialLogs
@@ -314,12 +314,11 @@ def _only(
     Raises:
         ReferenceProblem: If there is no such name.
     """
-    from hpo_vs_adapt.plugins.problem import ReferenceProblem, nearest
+    from hpo_vs_adapt.plugins.problem import ReferenceProblem
 
     for name in names or ():
         if name not in known:
-            hint = nearest(name, list(known)) or f"; known are {', '.join(known)}."
-            raise ReferenceProblem(f"Unknown {kind} `{name}`{hint}")
+            raise ReferenceProblem(f"Unknown {kind} `{name}`; {nearest(name, known)}")
     return {name: known[name] for name in names} if names else known
 
 

@@ -12,7 +12,7 @@ from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.run import load_results
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.wording import mask_uri
+from hpo_vs_adapt.wording import counted, mask_uri
 
 __all__ = ["is_complete", "watch_report", "watch_results"]
 
@@ -87,5 +87,4 @@ def _so_far(results: Results) -> str:
     done, planned = results.progress[["done", "planned"]].sum()
     policy = results.records["role"] == "policy"
     hits = int(results.records.loc[policy, "hit"].sum())
-    noun = "hit" if hits == 1 else "hits"
-    return f"{done} of {planned} trials, {hits} {noun}"
+    return f"{done} of {planned} trials, {counted(hits, 'hit')}"

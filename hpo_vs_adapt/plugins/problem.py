@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from types import TracebackType
 
 from hpo_vs_adapt.wording import Problem
 
-__all__ = ["Calling", "ReferenceProblem", "nearest"]
+__all__ = ["Calling", "ReferenceProblem"]
 
 
 class ReferenceProblem(Problem, ValueError):
     """A reference that leads nowhere, in one sentence."""
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return ``; did you mean `x`?``, or nothing if no known name is near."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 class Calling:

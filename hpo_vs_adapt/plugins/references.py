@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem, nearest
+from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem
 from hpo_vs_adapt.plugins.shipment import Shipment, pack_file
 from hpo_vs_adapt.plugins.sources import importable
+from hpo_vs_adapt.wording import nearest
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.optim.base import Rule
@@ -161,11 +162,9 @@ def _is_file(place: str) -> bool:
 
 def _load_unknown(reference: str, base: Path, kind: str, known: list[str]) -> object:
     if ":" not in reference:
-        hint = nearest(reference, known) or f"; known are {', '.join(known)}"
-        end = "" if hint.endswith("?") else "."
         raise ReferenceProblem(
-            f"Unknown {kind} `{reference}`{hint}{end} One of your own is given as "
-            "`package.module:Name` or `path/to/file.py:Name`."
+            f"Unknown {kind} `{reference}`; {nearest(reference, known)} One of your "
+            "own is given as `package.module:Name` or `path/to/file.py:Name`."
         )
     return load_object(reference, base)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from hpo_vs_adapt.metrics.basics.quiet import quiet_optuna
 from hpo_vs_adapt.plugins.references import load_object
 from hpo_vs_adapt.records.trials import Value
 from hpo_vs_adapt.seeds import derive
+from hpo_vs_adapt.wording import did_you_mean
 
 __all__ = [
     "SAMPLERS",
@@ -120,7 +120,7 @@ def find_sampler(name: str) -> type[BaseSampler]:
     if cls is None:
         raise ValueError(
             f"`sampler` must be one of {', '.join(SAMPLERS)}, or "
-            f"`package.module:Class`; got {name!r}.{_nearest(name, SAMPLERS)}"
+            f"`package.module:Class`; got {name!r}{did_you_mean(name, SAMPLERS)}"
         )
     if not (isinstance(cls, type) and issubclass(cls, BaseSampler)):
         raise ValueError(
@@ -169,8 +169,8 @@ def _check_argument(
         )
     if key not in known:
         raise ValueError(
-            f"`sampler_args` must be arguments of {name!r}; got {key!r}."
-            f"{_nearest(key, known)}"
+            f"`sampler_args` must be arguments of {name!r}; got {key!r}"
+            f"{did_you_mean(key, known)}"
         )
     annotation = known[key].annotation
     if annotation is inspect.Parameter.empty:
@@ -188,8 +188,3 @@ def _check_argument(
     if wrong or not isinstance(value, tuple(types)):
         rule = " or ".join(dict.fromkeys(kind.__name__ for kind in types))
         raise ValueError(f"`{key}` of {name!r} must be {rule}; got {value!r}.")
-
-
-def _nearest(word: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -23,7 +23,7 @@ from types import ModuleType
 
 from typing_extensions import override
 
-from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem, nearest
+from hpo_vs_adapt.plugins.problem import Calling, ReferenceProblem
 from hpo_vs_adapt.plugins.sources import (
     Source,
     first_names,
@@ -32,6 +32,7 @@ from hpo_vs_adapt.plugins.sources import (
     read_source,
     source_in,
 )
+from hpo_vs_adapt.wording import did_you_mean
 
 __all__ = ["Shipment", "carried_by", "pack_file"]
 
@@ -89,7 +90,7 @@ class Shipment:
         if hasattr(module, name):
             return getattr(module, name)
         known = [other for other in vars(module) if not other.startswith("_")]
-        hint = nearest(name, known) or "."
+        hint = did_you_mean(name, known)
         raise ReferenceProblem(f"`{self.reference}`: {place} has no `{name}`{hint}")
 
 

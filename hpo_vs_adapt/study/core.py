@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from hpo_vs_adapt.study.arms import build_arm
-from hpo_vs_adapt.study.errors import Problems, nearest
+from hpo_vs_adapt.study.errors import Problems
 from hpo_vs_adapt.study.parts import (
     DEFAULT_SEEDS,
     Arm,
@@ -33,7 +33,7 @@ from hpo_vs_adapt.study.smoke import merge_smoke
 from hpo_vs_adapt.study.sweeps import Built, build_sweep, check_overlaps
 from hpo_vs_adapt.study.text import mask_text, parse, read_text
 from hpo_vs_adapt.study.workloads import build_workload
-from hpo_vs_adapt.wording import Secrets
+from hpo_vs_adapt.wording import Secrets, nearest
 
 __all__ = ["Study"]
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording import Problem, nearest
 from hpo_vs_adapt.wording.secrets import mask_uris
 
-__all__ = ["FieldError", "Problems", "StudyError", "must", "nearest", "show", "unknown"]
+__all__ = ["FieldError", "Problems", "StudyError", "must", "show", "unknown"]
 
 SHOWN = 120
 """Characters of a wrong value that a message repeats."""
@@ -89,11 +88,3 @@ def unknown(
     """
     owner = f" of `{of}`" if of else ""
     return FieldError(f"unknown {kind} `{path}`{owner}; {nearest(name, sorted(known))}")
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the end of a sentence that names the known name that was likely meant."""
-    matches = difflib.get_close_matches(name, known, n=1)
-    if matches:
-        return f"did you mean `{matches[0]}`?"
-    return f"known are {', '.join(f'`{one}`' for one in known)}."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hpo_vs_adapt.study.errors import Problems, nearest
+from hpo_vs_adapt.study.errors import Problems
 from hpo_vs_adapt.study.parts import Arm, Tune
 from hpo_vs_adapt.study.schema import ArmSchema
+from hpo_vs_adapt.wording import nearest
 
 __all__ = ["build_portfolio"]
 

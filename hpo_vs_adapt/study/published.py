@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError, must, nearest
+from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError, must
 from hpo_vs_adapt.study.fields import numeric
 from hpo_vs_adapt.study.parts import Arm, Sweep
 from hpo_vs_adapt.study.schema import PublishedSchema, Statistic
 from hpo_vs_adapt.study.text import read_text
 from hpo_vs_adapt.study.values import BATCH_SIZE, Known
+from hpo_vs_adapt.wording import nearest
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.records.trials import Value

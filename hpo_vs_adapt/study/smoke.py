@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError, nearest
+from hpo_vs_adapt.study.errors import FieldError, Problems, StudyError
 from hpo_vs_adapt.study.schema import SmokeSchema, StudySchema
 from hpo_vs_adapt.study.workloads import label_of
+from hpo_vs_adapt.wording import nearest
 
 __all__ = ["SUFFIX", "merge_smoke"]
 

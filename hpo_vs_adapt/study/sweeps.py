@@ -7,10 +7,11 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hpo_vs_adapt.study.arms import check_together, combinations
-from hpo_vs_adapt.study.errors import Problems, nearest
+from hpo_vs_adapt.study.errors import Problems
 from hpo_vs_adapt.study.parts import Arm, Sweep
 from hpo_vs_adapt.study.schema import SweepSchema
 from hpo_vs_adapt.study.values import Known
+from hpo_vs_adapt.wording import nearest
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.records.trials import Value

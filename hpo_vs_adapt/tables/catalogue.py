@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt import metrics
-from hpo_vs_adapt.plugins.problem import nearest
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tables.bills import make_bills
 from hpo_vs_adapt.tables.chances import make_chances
@@ -22,6 +21,7 @@ from hpo_vs_adapt.tables.published import compare_published
 from hpo_vs_adapt.tables.races import make_race, make_training
 from hpo_vs_adapt.tables.spending import make_ledger
 from hpo_vs_adapt.tables.study_tables import StudyTables
+from hpo_vs_adapt.wording import nearest
 
 __all__ = ["CATALOGUE", "Entry", "Tables", "UnknownTable"]
 
@@ -73,8 +73,7 @@ class Tables(Mapping[str, pd.DataFrame]):
             UnknownTable: If the study has no table of that name.
         """
         if name not in self:
-            hint = nearest(name, self._names) or f"; known are {', '.join(self)}."
-            raise UnknownTable(f"Unknown table `{name}`{hint}")
+            raise UnknownTable(f"Unknown table `{name}`; {nearest(name, self)}")
         entry = CATALOGUE[name]
         chosen = {**entry.parameters, **parameters}
         place = (name, *chosen.items())

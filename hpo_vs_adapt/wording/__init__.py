@@ -1,6 +1,14 @@
 """Numbers, names and problems as people read them, without secrets."""
 
-from hpo_vs_adapt.wording.names import listed, named, series, shorten, slugs
+from hpo_vs_adapt.wording.names import (
+    did_you_mean,
+    listed,
+    named,
+    nearest,
+    series,
+    shorten,
+    slugs,
+)
 from hpo_vs_adapt.wording.numbers import (
     UNKNOWN,
     amount,
@@ -23,11 +31,13 @@ __all__ = [
     "Secrets",
     "amount",
     "counted",
+    "did_you_mean",
     "interval",
     "listed",
     "mask_uri",
     "metric_value",
     "named",
+    "nearest",
     "percent",
     "probability",
     "rate",

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["listed", "named", "series", "shorten", "slugs"]
+__all__ = [
+    "did_you_mean",
+    "listed",
+    "named",
+    "nearest",
+    "series",
+    "shorten",
+    "slugs",
+]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence on a name that nobody knows.
+
+    It names the known one that was likely meant, else all of them.
+    """
+    names = list(known)
+    matches = difflib.get_close_matches(name, names, n=1)
+    if matches:
+        return f"did you mean `{matches[0]}`?"
+    return f"known are {', '.join(f'`{one}`' for one in names)}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean `x`?``, or a full stop where no known name is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{matches[0]}`?" if matches else "."
 
 
 def series(items: Iterable[str], last: str = "and") -> str:

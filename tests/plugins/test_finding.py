@@ -55,7 +55,7 @@ def test_a_workload_of_ones_own_is_found(tmp_path):
     ("reference", "reason"),
     [
         ("digits_mpl", "did you mean `digits_mlp`?"),
-        ("zzz", "known are breast_cancer_logreg"),
+        ("zzz", "known are `breast_cancer_logreg`"),
         ("mine.py:number", "must be a subclass"),
         ("mine.py:Width", "must be a subclass"),
         ("mine.py:Untargeted", "must set `target`"),

@@ -107,7 +107,7 @@ def test_a_sampler_may_be_named_by_its_reference():
 @pytest.mark.parametrize(
     ("name", "args", "words"),
     [
-        ("tpee", {}, ["'tpee'", "Did you mean 'tpe'", "package.module:Class"]),
+        ("tpee", {}, ["'tpee'", "did you mean `tpe`?", "package.module:Class"]),
         ("grid", {}, ["by: grid"]),
         ("bruteforce", {}, ["by: grid"]),
         ("optuna.samplers:GridSampler", {}, ["by: grid"]),
@@ -116,7 +116,7 @@ def test_a_sampler_may_be_named_by_its_reference():
         ("collections:OrderedDict", {}, ["BaseSampler"]),
         ("optuna.samplers:NoSuchSampler", {}, ["NoSuchSampler"]),
         (f"{__name__}:Unrepeatable", {}, ["`seed`", "repeated"]),
-        ("tpe", {"n_startup": 3}, ["'n_startup'", "Did you mean 'n_startup_trials'"]),
+        ("tpe", {"n_startup": 3}, ["'n_startup'", "did you mean `n_startup_trials`?"]),
         ("tpe", {"seed": 3}, ["leave `seed` out"]),
         ("tpe", {"n_startup_trials": "ten"}, ["must be int", "'ten'"]),
         ("tpe", {"n_startup_trials": True}, ["must be int", "True"]),

@@ -19,7 +19,7 @@ from hpo_vs_adapt.observers.dashboard.artifacts import RecordArtifacts
 from hpo_vs_adapt.observers.dashboard.storage import open_storage
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.study import Study
-from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording import Problem, counted
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -177,8 +177,8 @@ def _name_in_list(study: dict[str, Any]) -> str:
     name = str(study["study_name"])
     if not {"best_value", "hits", "trials"} <= attributes.keys():
         return name
-    hits = attributes["hits"]
-    parts = [f"{attributes['trials']} trials", f"{hits} hit{'s' * (hits != '1')}"]
+    hits = counted(int(attributes["hits"]), "hit")
+    parts = [f"{attributes['trials']} trials", hits]
     with contextlib.suppress(ValueError):  # no trial has a value yet
         parts.insert(0, f"best {float(attributes['best_value']):.4g}")
     return f"{name} ({', '.join(parts)})"

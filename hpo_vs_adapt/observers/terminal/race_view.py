@@ -18,7 +18,7 @@ from hpo_vs_adapt.observers.terminal.progress import (
 from hpo_vs_adapt.observers.terminal.race_layout import Section, fit_race
 from hpo_vs_adapt.observers.terminal.sparkline import MET, Scale, fit_scale, sparkline
 from hpo_vs_adapt.observers.terminal.totals import metric_text, pace, totals
-from hpo_vs_adapt.wording import amount
+from hpo_vs_adapt.wording import amount, counted
 
 __all__ = ["race_view"]
 
@@ -180,5 +180,5 @@ def _counted(arms: Sequence[ArmProgress], number: int, noun: str) -> Text:
     hits, training = sum(a.hits for a in arms), sum(a.training for a in arms)
     parts = [f"{done}/{planned} trials", f"{hits} hits"]
     parts += [f"{training} in training"] * (training > 0)
-    what = noun if number == 1 else f"{noun}s"
-    return Text(f"and {number} more {what}: {', '.join(parts)}", style="dim")
+    more = counted(number, f"more {noun}")
+    return Text(f"and {more}: {', '.join(parts)}", style="dim")
