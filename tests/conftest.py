@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The same examples everywhere and every time, however slow the machine.
 settings.register_profile("same", max_examples=50, deadline=None, derandomize=True)
@@ -19,6 +24,21 @@ def _ray_ends_with_the_tests() -> Iterator[None]:
     yield
     if "ray" in sys.modules:  # most tests need no Ray, and its import takes seconds
         sys.modules["ray"].shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The installed Chromium; Playwright runs once in a process, whoever asks."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=flags
+        )
+        yield chromium
+        chromium.close()
 
 
 # Before xdist reads the groups.

@@ -3,16 +3,14 @@
 import importlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.report.browsing import DESKTOP, FLAGS, PHONE
+from tests.report.browsing import DESKTOP, PHONE
 
 ROOT = Path(__file__).parent.parent
 MODULES = (
@@ -21,16 +19,6 @@ MODULES = (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,13 @@
-"""A browser, and reports that are made when a test first asks for them."""
+"""Reports and tables that are made when a test first asks for them, once a session."""
 
 import functools
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
-from tests.report.browsing import FLAGS, STUDIES, Visit
+from tests.report.browsing import STUDIES, Visit
 from tests.report.rich_study import rich
 
 
@@ -24,16 +22,6 @@ def tables_of_two():
     """The tables of a study of two workloads, an accuracy and a loss."""
     entries = [builder.workload(), builder.workload("valley", 0.3, builder.LOSS)]
     return Tables(builder.finished(builder.study(workloads=entries)))
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import re
-import shutil
 import signal
 import sqlite3
 import threading
@@ -15,7 +14,6 @@ import urllib.request
 import optuna
 import optuna_dashboard
 import pytest
-from playwright.sync_api import sync_playwright
 
 from hpo_vs_adapt.observers.dashboard.serve import open_dashboard, open_study_dashboard
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
@@ -224,17 +222,6 @@ def noted(tmp_path_factory):
     (folder / "index.html").write_text("<title>The report</title>")
     with serving(open_study_dashboard(study, out=folder)) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
