@@ -45,13 +45,43 @@ TPE = {
     },
 }
 ADAM = {"name": "adam", "optimizer": {"rule": "adam"}}
-LONG = {
-    "arms": [TPE, ADAM],
-    "workloads": [{"name": "digits_mlp", "budget": {"epochs": 4}}],
-    "seeds": [0, 1],
-    "resources": {"lanes": 4},
-}
 TRIALS = 2 * 12 + 2 + 2  # of the search, of its winners, of Adam
+FIRST = 3  # trials that have ended when a run is disturbed
+
+SLOW = f"""\
+import os
+import time
+from pathlib import Path
+
+from sklearn.datasets import load_iris
+from torch import nn
+
+from hpo_vs_adapt.workloads import Arrays, Workload
+
+
+class Slow(Workload):
+    target = 0.9
+    epochs = 2
+    batch_size = 16
+
+    def load(self, data):
+        x, y = load_iris(return_X_y=True)
+        return Arrays(x, y)
+
+    def model(self):
+        # Once the first trials have ended, so that the run cannot end meanwhile.
+        records = os.environ.get("SLOW_AFTER")
+        if records and len(list(Path(records).glob("*/*.parquet"))) >= {FIRST}:
+            time.sleep(1)
+        return nn.Linear(4, 3)
+"""
+
+
+def long_study(folder):
+    file = write(folder, "slow.py", SLOW)
+    return make_study(
+        folder, [TPE, ADAM], [f"{file}:Slow"], [0, 1], resources={"lanes": 4}
+    )
 
 
 def summary_of(study):
@@ -76,17 +106,18 @@ def seen(study):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    study = make_study(tmp_path_factory.mktemp("undisturbed"), **LONG)
+    study = long_study(tmp_path_factory.mktemp("undisturbed"))
     status, _, err = run(study)
     assert status == 0, err
     return study
 
 
-def started(study, records):
-    """Return a run of a study that has left so many records, and its descendants."""
-    process = start(study.source.parent, "run", "study.yaml")
+def started(study):
+    """Return a run of a study that has left some records, and its descendants."""
     folder = study.source.parent / "runs/records"
-    while process.poll() is None and len(list(folder.glob("*/*.parquet"))) < records:
+    options = ("run", "study.yaml")
+    process = start(study.source.parent, *options, SLOW_AFTER=str(folder))
+    while process.poll() is None and len(list(folder.glob("*/*.parquet"))) < FIRST:
         time.sleep(0.02)
     children = descendants(process.pid)
     assert process.poll() is None, "the run has ended before it could be disturbed"
@@ -104,14 +135,14 @@ def orphans():
 def test_a_run_killed_in_mid_study_goes_on_to_the_same_summary(
     tmp_path, undisturbed, orphans
 ):
-    study = make_study(tmp_path, **LONG)
-    process, children = started(study, records=3)
+    study = long_study(tmp_path)
+    process, children = started(study)
     process.kill()
     process.communicate()
     assert len(children) > 3  # Ray's own processes and the workers
     orphans.update(children)  # Ray's agents look for a lost raylet for a minute
     kept = {record.key for record in records_of(study)}
-    assert 3 <= len(kept) < TRIALS
+    assert FIRST <= len(kept) < TRIALS
     status, _, err = run(study)
     assert status == 0, err
     assert f"({len(kept)} found on disk)" in err
@@ -124,8 +155,8 @@ def test_a_run_killed_in_mid_study_goes_on_to_the_same_summary(
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     tmp_path, undisturbed, times
 ):
-    study = make_study(tmp_path, **LONG)
-    process, children = started(study, records=3)
+    study = long_study(tmp_path)
+    process, children = started(study)
     for _ in range(times):
         # As a terminal does: to all processes of the group.
         os.killpg(process.pid, signal.SIGINT)
