@@ -113,6 +113,7 @@ def _row(answer: Answer) -> dict[str, Any]:
         "by": track.arm.by,
         "role": track.role,
         "stream": track.seed,
+        "optuna": track.identity.name,
         "number": request.proposal.number,
         "key": request.key,
         "rule": spec.rule,

@@ -18,7 +18,8 @@ TRIAL_COLUMNS = (
     "by",  # grid, random, optuna, portfolio; single for arms without `tune`
     "role",  # policy: in the bill; retrain: the winner again; sweep: sensitivity
     "stream",  # tuner seed (policy and retrain of tuned arms); -1 elsewhere
-    "number",  # of the trial in its Optuna study, from 0
+    "optuna",  # name of its Optuna study
+    "number",  # of the trial in that study, from 0
     "key",  # of the record; rows may share one
     "rule",
     "settings",  # dict: what the trial was given, batch size apart

@@ -130,6 +130,7 @@ def _told(
     failed = np.isnan(values[each, length - 1])
     spent = costs[each, length - 1]
     return records.assign(
+        optuna="simulated",
         rule="sgd",
         end=np.where(failed, "diverged", "budget"),
         failed=failed,

@@ -169,6 +169,7 @@ class Records:
             "by": arm.by,
             "role": role,
             "stream": stream,
+            "optuna": f"{entry.name}/{arm.name}/{stream}",
             "number": number,
             "key": key,
             "rule": arm.rule,

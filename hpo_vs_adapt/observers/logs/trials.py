@@ -172,14 +172,14 @@ def make_logged_trials(study: Study, answers: Iterable[Answer]) -> list[LoggedTr
 
 
 def _logged(track: Track, row: Mapping[Any, Any], curve: pd.DataFrame) -> LoggedTrial:
-    identity = track.identity
+    place = track.identity.place
     tags = {name: str(row[name]) for name in _TAGS}
-    tags |= {"study": identity.place[0], "record": row["key"], "optuna": identity.name}
+    tags |= {"study": place[0], "record": row["key"], "optuna": row["optuna"]}
     if row["error"]:
         tags["error"] = row["error"]
     final = {name: float(row[name]) for name in _FINAL}
     return LoggedTrial(
-        (*identity.place, str(row["number"])),
+        (*place, str(row["number"])),
         {
             "rule": row["rule"],
             "batch_size": row["batch_size"],

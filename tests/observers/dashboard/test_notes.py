@@ -208,6 +208,16 @@ def test_attributes_sum_a_study_up_in_the_order_in_which_people_ask(study):
 
 
 @pytest.mark.slow
+def test_a_record_names_its_optuna_study_and_its_number_there(study, results):
+    for row in results.records.to_dict("records"):
+        trial = optuna.load_study(
+            study_name=row["optuna"], storage=study.storage.optuna
+        ).trials[row["number"]]
+        assert trial.user_attrs["record"] == row["key"]
+    assert not results.records.duplicated(["optuna", "number"]).any()
+
+
+@pytest.mark.slow
 def test_learning_curves_are_those_of_the_records(study, results):
     drawn = {}
     for trace in figures(study, full("grid/0"))["learning_curves"]["data"]:
