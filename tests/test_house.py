@@ -19,8 +19,7 @@ MAY_IMPORT: Mapping[str, str] = {
     "run": "results observers schedule tables plan study records",
     "results": "report tables study metrics",
     "report": "tables study records metrics wording",
-    "observers": "schedule tables plan study plugins workloads records metrics wording"
-    " partial_files",
+    "observers": "tables plan study workloads records metrics wording partial_files",
     "schedule": "plan engines study plugins optim workloads records wording",
     "tables": "plan study plugins records metrics wording",
     "plan": "engines study plugins optim workloads records metrics wording seeds",

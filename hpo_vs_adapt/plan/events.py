@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +14,7 @@ from hpo_vs_adapt.plan.streams import Outcome
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.records.ledger import Spending
 from hpo_vs_adapt.records.trials import TrialRecord
-from hpo_vs_adapt.wording import Problem
+from hpo_vs_adapt.wording import Problem, Secrets
 
 __all__ = ["Answer", "AtWork", "Listener", "Listeners", "StopsRun", "Training"]
 
@@ -122,10 +123,12 @@ class Listeners(Listener):
 
     Args:
         listeners: In the order in which they are told.
+        secrets: What no message may show.
     """
 
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+    def __init__(self, listeners: Iterable[Listener], secrets: Secrets) -> None:
         self._listeners = list(listeners)
+        self._secrets = secrets
 
     @override
     def opened(self, track: Track) -> None:
@@ -161,16 +164,18 @@ class Listeners(Listener):
                 event(listener)
             except StopsRun:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, trials go on
                 self._listeners.remove(listener)
-                logger.warning(_farewell(listener, error))
-                logger.debug("It failed here:", exc_info=error)
+                self._leave_out(listener, error)
 
-
-def _farewell(listener: Listener, error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    reason = ": ".join([type(error).__name__, *lines[:1]])
-    return (
-        f"{listener.does} failed, and is left out for the rest of this run ({reason}). "
-        "All trials and records are kept; the next run makes up for it."
-    )
+    def _leave_out(self, listener: Listener, error: Exception) -> None:
+        lines = str(error).strip().splitlines()
+        reason = ": ".join([type(error).__name__, *lines[:1]])
+        logger.warning(
+            "%s failed, and is left out for the rest of this run (%s). All trials and "
+            "records are kept; the next run makes up for it.",
+            listener.does,
+            self._secrets.hide(reason),
+        )
+        place = "".join(traceback.format_exception(error))
+        logger.debug("It failed here: %s", self._secrets.hide(place))

@@ -54,7 +54,7 @@ class Plan:
         self._lineup = Lineup(study, self.prepared, self._rule_hashes)
         self.tracks: list[Track] = []
         self.answered: list[Answer] = []
-        self.listeners = Listeners(listeners)
+        self.listeners = Listeners(listeners, study.secrets)
         self._known: dict[str, TrialRecord] = {}
         self._waiting: dict[str, list[Request]] = {}
         self._training: dict[str, list[Request]] = {}

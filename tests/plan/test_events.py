@@ -5,10 +5,11 @@ import sqlite3
 
 import pytest
 
-from hpo_vs_adapt.plan.events import Listener
+from hpo_vs_adapt.plan.events import Listener, Listeners
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.run import run_study
+from hpo_vs_adapt.wording import Secrets
 from tests.running import IRIS, grid, make_study, ray_here, records_of, start, train
 
 EVENTS = ["opened", "asked", "started", "evaluated", "told", "changed", "closed"]
@@ -90,6 +91,19 @@ def test_listeners_that_fail_cost_no_trial_and_are_told_once(
         "run makes up for it."
         for event in EVENTS
     )
+
+
+def test_what_is_told_of_a_failure_shows_no_password(caplog):
+    class Careless(Listener):
+        def closed(self):
+            raise OSError(f"no answer from {url}")
+
+    url = "postgresql://me:gr8-secret@here/db"
+    with caplog.at_level(logging.DEBUG, "hpo_vs_adapt"):
+        Listeners([Careless()], Secrets(url)).closed()
+    assert "(OSError: no answer from postgresql://me:***@here/db)" in caplog.text
+    assert "Traceback" in caplog.text
+    assert "gr8" not in caplog.text
 
 
 @pytest.mark.slow
