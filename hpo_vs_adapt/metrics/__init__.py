@@ -79,11 +79,7 @@ if TYPE_CHECKING:
         PARTIAL_DEPENDENCE_COLUMNS,
         partial_dependence,
     )
-    from hpo_vs_adapt.metrics.sensitivity.sweeps import (
-        SWEEP_COLUMNS,
-        lr_basin,
-        sweep_table,
-    )
+    from hpo_vs_adapt.metrics.sensitivity.sweeps import SWEEP_COLUMNS, sweep_table
     from hpo_vs_adapt.metrics.suites.across import (
         ACROSS_COLUMNS,
         ALPHAS,
@@ -136,12 +132,6 @@ if TYPE_CHECKING:
         log_ert_quantiles,
     )
     from hpo_vs_adapt.metrics.uncertainty.power import POWER_COLUMNS, seeds_needed
-    from hpo_vs_adapt.metrics.uncertainty.resampling import (
-        bootstrap,
-        improvement_interval,
-        iqm,
-        probability_of_improvement,
-    )
     from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 
 _NAMES = {
@@ -169,7 +159,7 @@ _NAMES = {
     "sensitivity_numbers",
     "sensitivity.sensitivity_plane": "PLANE_COLUMNS adkins_plane",
     "sensitivity.surrogate": "PARTIAL_DEPENDENCE_COLUMNS partial_dependence",
-    "sensitivity.sweeps": "SWEEP_COLUMNS lr_basin sweep_table",
+    "sensitivity.sweeps": "SWEEP_COLUMNS sweep_table",
     "suites.across": "ACROSS_COLUMNS ALPHAS across_workloads budget_profiles",
     "suites.pairwise": "IMPROVEMENT_COLUMNS improvement",
     "suites.profiles": "data_profile leave_one_out_scores profile_scores",
@@ -186,8 +176,6 @@ _NAMES = {
     "uncertainty.interquartile": "IQM_ACROSS_COLUMNS IQM_COLUMNS iqm_across iqm_table",
     "uncertainty.intervals": "ert_interval first_probability log_ert_quantiles",
     "uncertainty.power": "POWER_COLUMNS seeds_needed",
-    "uncertainty.resampling": "bootstrap improvement_interval iqm "
-    "probability_of_improvement",
     "uncertainty.survival": "restricted_mean survival",
 }
 """Public names by the module that they come from."""

@@ -31,7 +31,7 @@ from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
 )
 from hpo_vs_adapt.metrics.sensitivity.sensitivity_plane import adkins_plane
 from hpo_vs_adapt.metrics.sensitivity.surrogate import partial_dependence
-from hpo_vs_adapt.metrics.sensitivity.sweeps import lr_basin, sweep_table
+from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_table
 from hpo_vs_adapt.metrics.suites.across import across_workloads, budget_profiles
 from hpo_vs_adapt.metrics.suites.pairwise import improvement
 from hpo_vs_adapt.metrics.targets.difficulty import target_sweep
@@ -134,8 +134,7 @@ class Tables:
 
     def _make_sweeps(self) -> None:
         records, curves = self._study.records, self._study.curves
-        sweep = self.make("sweep_table", lambda: sweep_table(records))
-        self.make("lr_basin", lambda: lr_basin(sweep))
+        self.make("sweep_table", lambda: sweep_table(records))
         self.make(
             "sensitivity_numbers", lambda: sensitivity_numbers(records, curves, MODES)
         )

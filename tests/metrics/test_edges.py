@@ -34,10 +34,6 @@ from hpo_vs_adapt.metrics.suites.profiles import (
 from hpo_vs_adapt.metrics.tuners.best_of_k import best_of_k, best_of_k_band
 from hpo_vs_adapt.metrics.tuners.tunability import tunability
 from hpo_vs_adapt.metrics.uncertainty.intervals import ert_interval
-from hpo_vs_adapt.metrics.uncertainty.resampling import (
-    iqm,
-    probability_of_improvement,
-)
 from hpo_vs_adapt.metrics.uncertainty.survival import restricted_mean, survival
 
 INF, NAN = math.inf, math.nan
@@ -129,14 +125,6 @@ DEFINED = {
     "best of k, perhaps diverged": (lambda: best_of_k([-INF, 0.3], 1), -INF),
     "band, no value": (lambda: best_of_k_band([], [1])["median"][0], NAN),
     "band, ties": (lambda: best_of_k_band([0.3] * 4, [1])["median"][0], 0.3),
-    "iqm, no value": (lambda: iqm([]), NAN),
-    "iqm, one value": (lambda: iqm([3.0]), 3),
-    "iqm, an infinite outlier": (lambda: iqm([1, 2, 3, INF]), 2.5),
-    "iqm, infinite": (lambda: iqm([INF, INF]), INF),
-    "improvement, no run": (lambda: probability_of_improvement([], [1.0]), NAN),
-    "improvement, ties": (lambda: probability_of_improvement([1.0], [1.0]), 0.5),
-    "improvement, never both": (lambda: probability_of_improvement([INF], [INF]), 0.5),
-    "improvement, unequal seeds": (lambda: probability_of_improvement([1, 2], [0]), 1),
     "rates, nobody learns": (lambda: lr_sensitivity(LRS, [NAN] * 3, 2.0), NAN),
     "rates, one": (lambda: lr_sensitivity([0.1], [1.0], 2.0), NAN),
     "rates, two": (lambda: lr_sensitivity([0.1, 1.0], [1.0, 2.0], 2.0), 0.5),
@@ -239,7 +227,6 @@ REFUSED_NAN = {
     "scores": lambda: hyperparameter_sensitivity([[INF]]),
     "times": lambda: profile_scores([[NAN]]),
     "budgets": lambda: data_profile([[1.0]], [NAN]),
-    "a": lambda: probability_of_improvement([NAN], [1.0]),
 }
 
 

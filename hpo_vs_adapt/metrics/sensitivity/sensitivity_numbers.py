@@ -66,7 +66,7 @@ def sensitivity_numbers(
       metrics, of equal ones the middle; and that metric.
     - ``basin_*``: rates within `tolerance` of it (`basin_width`).
     - ``hit_*``: widest stretch of rates that meet the target in at least `share` of
-      their seeds, as in `lr_basin`; ``hit_fraction``: the probability that a rate drawn
+      their seeds (`stretch_above`); ``hit_fraction``: the probability that a rate drawn
       log-uniformly from the tested range meets it (`mean_over_range`).
     - ``loss_sensitivity``: `lr_sensitivity` of the validation loss at the trial's end,
       capped for each trial at its loss at step 0; a trial that failed has learnt

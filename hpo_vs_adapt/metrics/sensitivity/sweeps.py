@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hpo_vs_adapt.metrics.basics.passes import role_rows
-from hpo_vs_adapt.metrics.sensitivity.lr_curves import stretch_above
 
-__all__ = ["SWEEP_COLUMNS", "as_numbers", "lr_basin", "sweep_table", "sweep_trials"]
+__all__ = ["SWEEP_COLUMNS", "as_numbers", "sweep_table", "sweep_trials"]
 
 SWEEP_COLUMNS = (
     "n",  # trials
@@ -103,44 +101,6 @@ def sweep_table(trials: pd.DataFrame) -> pd.DataFrame:
     order = [*points[:3], *(name for name in points if name == "lr")]
     result = result[[*points, *SWEEP_COLUMNS]]
     return result.sort_values(order, kind="stable", ignore_index=True)
-
-
-def lr_basin(table: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
-    """Return how wide the range of learning rates is in which an arm meets the target.
-
-    The basin is the widest contiguous stretch of the swept rates with
-    ``hit_share >= share``. Its ends are interpolated: where the line through the last
-    rate inside and the first outside, over log10(lr), falls below `share`. An end that
-    is the end of the sweep is open: the basin is at least that wide.
-
-    Args:
-        table: As from `sweep_table`, with a column `lr`; every other setting, and the
-            batch size, has basins of its own.
-        share: Least share of trials that meet the target, above 0 and at most 1.
-
-    Returns:
-        Columns `workload`, `arm`, `batch_size`, the other settings, `lr_low`,
-        `lr_high`, `decades` = log10(lr_high / lr_low), `open_low`, `open_high`; one row
-        per combination, NaN bounds and 0 decades where no rate meets the target. Rates
-        that are words are left out.
-
-    Raises:
-        ValueError: If there is no column `lr`, a rate is not positive, or `share` is
-            out of range.
-    """
-    if not 0 < share <= 1:
-        raise ValueError(f"`share` must be above 0 and at most 1; got {share!r}.")
-    if "lr" not in table.columns:
-        raise ValueError("`table` must have a column `lr`; sweep the learning rate.")
-    keys = [name for name in table.columns if name not in ("lr", *SWEEP_COLUMNS)]
-    rows: list[tuple[Any, ...]] = []
-    numbers = table.assign(lr=as_numbers(table["lr"]))
-    swept = numbers[numbers["lr"].notna()]
-    for key, group in swept.groupby(keys, dropna=False, sort=False):
-        basin = stretch_above(group["lr"], group["hit_share"], share)
-        rows.append((*key, *astuple(basin)))
-    found = ["lr_low", "lr_high", "decades", "open_low", "open_high"]
-    return pd.DataFrame(rows, columns=[*keys, *found])
 
 
 def as_numbers(values: pd.Series[Any]) -> pd.Series[float]:

@@ -1,1 +1,1 @@
-"""How sure numbers are: intervals, coverage, resampling, power, survival."""
+"""How sure numbers are: intervals, coverage, power, survival."""

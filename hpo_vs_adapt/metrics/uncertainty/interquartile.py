@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hpo_vs_adapt.metrics.uncertainty.arm_runs import METRICS, arm_runs, run_scores
-from hpo_vs_adapt.metrics.uncertainty.resampling import outer_quantiles
 
 __all__ = ["IQM_ACROSS_COLUMNS", "IQM_COLUMNS", "iqm_across", "iqm_table"]
 
@@ -59,14 +58,18 @@ def iqm_table(
 ) -> pd.DataFrame:
     """Return the interquartile mean of what each arm's trainings reach, by workload.
 
-    `iqm` of the best validation metric, and of the test metric at that evaluation, over
-    the arm's runs (`arm_runs`): its seeds, its winners' retrains, or its winners. A run
-    that failed stays in, with the best it had until then.
+    The mean without the lowest and the highest quarter, ``mean of v_(g + 1) ...
+    v_(n - g)`` with ``g = floor(n / 4)``, of the best validation metric, and of the
+    test metric at that evaluation, over the arm's runs (`arm_runs`): its seeds, its
+    winners' retrains, or its winners. It moves with all of the middle, unlike the
+    median, and with no outlier, unlike the mean. A run that failed stays in, with the
+    best it had until then.
 
     Intervals are percentiles of the bootstrap: of the seeds; of the streams, where the
     runs are winners; of both at once, crossed, for retrains, which every stream makes
-    with the same seeds (Owen's pigeonhole bootstrap). Of 3 seeds they are too narrow
-    (`bootstrap` says by how much).
+    with the same seeds (Owen's pigeonhole bootstrap). Few make intervals
+    that are too narrow: of 3, 5, 10 and 20 normal numbers a 95 % interval held the mean
+    in 73, 83, 89 and 93 % of cases.
 
     Args:
         records: One row a trial of a stream, columns as in `Results.records`; only rows
@@ -112,7 +115,7 @@ def iqm_across(
 
     The runs of `iqm_table` as scores on one scale (`run_scores`): 0 is the 5th and 1
     the 95th percentile of all arms' runs on a workload, so that a further arm changes
-    all scores a little. `iqm` is over runs and workloads together; the bootstrap is
+    all scores a little. the mean is over runs and workloads together; the bootstrap is
     stratified, seeds and streams being drawn within each workload by itself.
 
     Args:
@@ -178,15 +181,15 @@ def _means(runs: list[_Runs], confidence: float) -> Iterator[float]:
             yield from (math.nan, math.nan, math.nan)
             continue
         yield float(_row_iqm(np.hstack(own))[0])
-        low = high = np.array([math.nan])
+        low = high = math.nan
         if spread:
             resampled = _row_iqm(np.hstack([one.drawn(name) for one in runs]))
-            low, high = outer_quantiles(resampled[:, None], confidence)
-        yield from (float(low[0]), float(high[0]))
+            low, high = _outer_quantiles(resampled, confidence)
+        yield from (low, high)
 
 
 def _row_iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `iqm` of each row; NaN is no value."""
+    """Return the interquartile mean of each row; NaN is no value."""
     ordered = np.sort(values, axis=1)  # NaN last
     count = ordered.shape[1] - np.isnan(ordered).sum(axis=1)
     means = np.full(len(ordered), math.nan)
@@ -195,3 +198,22 @@ def _row_iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:
         rows = count == size
         means[rows] = ordered[rows, cut : size - cut].mean(axis=1)
     return means
+
+
+def _outer_quantiles(
+    found: NDArray[np.float64], confidence: float
+) -> tuple[float, float]:
+    """Return the outer quantiles of a resampled statistic; NaN might be anything.
+
+    Args:
+        found: Of each resample, shape `(samples,)`.
+        confidence: Share of the resamples between them.
+    """
+    tail = (1 - confidence) / 2
+    unknown = np.isnan(found)
+    # No interpolation: between a number and inf there is nothing.
+    low, high = (
+        np.quantile(np.where(unknown, worst, found), level, method="inverted_cdf")
+        for worst, level in ((-np.inf, tail), (np.inf, 1 - tail))
+    )
+    return float(low), float(high)

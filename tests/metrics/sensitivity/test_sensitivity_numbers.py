@@ -1,4 +1,5 @@
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -8,13 +9,14 @@ from hpo_vs_adapt.metrics.sensitivity.lr_curves import (
     basin_width,
     lr_sensitivity,
     misspecification_regret,
+    stretch_above,
 )
 from hpo_vs_adapt.metrics.sensitivity.sensitivity_numbers import (
     SENSITIVITY_COLUMNS,
     knob_table,
     sensitivity_numbers,
 )
-from hpo_vs_adapt.metrics.sensitivity.sweeps import lr_basin, sweep_table
+from hpo_vs_adapt.metrics.sensitivity.sweeps import sweep_table
 from tests.metrics.builder import BUDGET, shuffled, table, trial
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
@@ -77,13 +79,13 @@ def test_the_numbers_are_those_of_the_mean_over_seeds():
     assert row["scale"] == "log"
 
 
-def test_the_hitting_basin_is_that_of_lr_basin():
+def test_the_hitting_basin_is_where_enough_seeds_hit():
     part = sweep()
     row = numbers(part).iloc[0]
-    theirs = lr_basin(sweep_table(table(*part[0]))).iloc[0]
-    ends = ["decades", "open_low", "open_high"]
-    assert row[[f"hit_{end}" for end in ends]].tolist() == theirs[ends].tolist()
-    assert (row["hit_low"], row["hit_high"]) == (theirs["lr_low"], theirs["lr_high"])
+    points = sweep_table(table(*part[0]))
+    theirs = stretch_above(points["lr"], points["hit_share"], 0.5)
+    ends = ["low", "high", "decades", "open_low", "open_high"]
+    assert row[[f"hit_{end}" for end in ends]].tolist() == list(astuple(theirs))
     # Shares 0, 0, 1, 1, 0 over four decades.
     assert row["hit_fraction"] == pytest.approx(2 / 4)
     stricter = numbers(part, share=1.0).iloc[0]

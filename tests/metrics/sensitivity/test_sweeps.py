@@ -7,9 +7,9 @@ import pytest
 from hpo_vs_adapt.metrics import (
     SWEEP_COLUMNS,
     expected_running_time,
-    lr_basin,
     sweep_table,
 )
+from hpo_vs_adapt.metrics.sensitivity.lr_curves import stretch_above
 from tests.metrics.builder import BUDGET, shuffled, table, trial
 
 RATES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
@@ -123,77 +123,45 @@ def test_no_sweep_is_an_empty_table():
 
 
 def basin(*crossings, share=0.5, seeds=2):
-    found = lr_basin(sweep_table(table(*sweep("sgd", crossings, seeds=seeds))), share)
-    assert len(found) == 1
-    return found.iloc[0]
+    found = sweep_table(table(*sweep("sgd", crossings, seeds=seeds)))
+    return stretch_above(found["lr"], found["hit_share"], share)
 
 
 def test_a_basin_ends_where_the_share_of_hits_falls_below():
     found = basin(0, 0, 2, 2, 0)
     # From 1 to 0 over a decade, the line meets one half in the middle.
-    assert found["lr_low"] == pytest.approx(10**-2.5)
-    assert found["lr_high"] == pytest.approx(10**-0.5)
-    assert found["decades"] == pytest.approx(2)
-    assert not found["open_low"]
-    assert not found["open_high"]
+    assert found.low == pytest.approx(10**-2.5)
+    assert found.high == pytest.approx(10**-0.5)
+    assert found.decades == pytest.approx(2)
+    assert not found.open_low
+    assert not found.open_high
 
 
 def test_a_basin_that_reaches_the_end_of_the_sweep_is_open():
     found = basin(2, 2, 0, 0, 0)
-    assert found["open_low"]
-    assert not found["open_high"]
-    assert found["lr_low"] == pytest.approx(1e-4)
-    assert found["decades"] == pytest.approx(1.5)
+    assert found.open_low
+    assert not found.open_high
+    assert found.low == pytest.approx(1e-4)
+    assert found.decades == pytest.approx(1.5)
     everywhere = basin(2, 2, 2, 2, 2)
-    assert everywhere["open_low"]
-    assert everywhere["open_high"]
-    assert everywhere["decades"] == pytest.approx(4)
+    assert everywhere.open_low
+    assert everywhere.open_high
+    assert everywhere.decades == pytest.approx(4)
 
 
 def test_a_basin_is_the_widest_contiguous_stretch():
     found = basin(2, 0, 2, 2, 0)
-    assert found["lr_low"] == pytest.approx(10**-2.5)
-    assert found["decades"] == pytest.approx(2)
+    assert found.low == pytest.approx(10**-2.5)
+    assert found.decades == pytest.approx(2)
 
 
 def test_a_basin_at_one_rate_has_the_width_of_its_flanks():
-    assert basin(0, 0, 1, 0, 0)["decades"] == pytest.approx(0)
-    assert basin(0, 0, 2, 0, 0)["decades"] == pytest.approx(1)
-    assert basin(0, 0, 3, 0, 0, seeds=4)["decades"] == pytest.approx(2 / 3)
+    assert basin(0, 0, 1, 0, 0).decades == pytest.approx(0)
+    assert basin(0, 0, 2, 0, 0).decades == pytest.approx(1)
+    assert basin(0, 0, 3, 0, 0, seeds=4).decades == pytest.approx(2 / 3)
 
 
 def test_no_rate_that_hits_is_no_basin():
     found = basin(0, 0, 0, 0, 0)
-    assert found["decades"] == 0
-    assert np.isnan([found["lr_low"], found["lr_high"]]).all()
-
-
-def test_arms_batch_sizes_and_settings_have_basins_of_their_own():
-    rows = sweep("clara", [2] * 5, settings={"damping": "auto"})
-    rows += sweep("clara", [0] * 5, settings={"damping": 0.1})
-    rows += sweep("sgd", [0, 0, 2, 2, 0], batch_size=32)
-    found = lr_basin(sweep_table(table(*rows)))
-    decades = {
-        (row["arm"], str(row["damping"])): row["decades"] for _, row in found.iterrows()
-    }
-    expected = {("clara", "auto"): 4, ("clara", "0.1"): 0, ("sgd", "nan"): 2}
-    assert decades == pytest.approx(expected)
-
-
-def test_rates_that_are_words_are_in_no_basin():
-    rows = sweep("sgd", [0, 2, 2, 2, 0])
-    rows += [trial("sgd", 20, role="sweep", settings={"lr": "auto"})]
-    found = lr_basin(sweep_table(table(*rows)))
-    assert len(found) == 1
-    assert found["decades"].iloc[0] == pytest.approx(3)
-
-
-def test_a_basin_refuses_a_share_out_of_range_and_a_sweep_without_rates():
-    found = sweep_table(table(*sweep("sgd", [2] * 5)))
-    for share in (0, 1.5, math.nan):
-        with pytest.raises(ValueError, match="`share`"):
-            lr_basin(found, share)
-    with pytest.raises(ValueError, match="column `lr`"):
-        lr_basin(found.drop(columns="lr"))
-    with pytest.raises(ValueError, match="positive"):
-        lr_basin(found.assign(lr=[0.0, *found["lr"].iloc[1:]]))
+    assert found.decades == 0
+    assert np.isnan([found.low, found.high]).all()
