@@ -22,9 +22,9 @@ def analyses(rich_tables):
 @pytest.fixture(scope="module")
 def tables(analyses):
     """The tables of one workload, and those of all, by the ends of their anchors."""
-    of_workload = make_workload_tables(analyses, "digits_mlp", "w", {})
+    of_workload = make_workload_tables(analyses, "digits_mlp", "w")
     listed = [table for topic in of_workload.values() for table in topic]
-    listed += make_suite_tables(analyses, {})
+    listed += make_suite_tables(analyses)
     return {table.anchor: table for table in listed}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from hpo_vs_adapt import wording
 from hpo_vs_adapt.report.sentences.verdict import SURE
@@ -38,7 +36,6 @@ class ArmRow:
 
     arm: str
     kind: str
-    swatch: Markup
     cheapest: bool
     trials: str
     hits: int
@@ -70,28 +67,24 @@ def flops_per_gradient(trials: pd.DataFrame) -> float:
     return float(trials["flops"].sum()) / cost if cost > 0 else math.nan
 
 
-def make_arm_rows(
-    bills: pd.DataFrame, swatches: Mapping[str, Markup], flops: float
-) -> list[ArmRow]:
+def make_arm_rows(bills: pd.DataFrame, flops: float) -> list[ArmRow]:
     """Return a workload's arms, the cheapest first.
 
     Args:
         bills: Columns `bills.BILL_COLUMNS`, of one workload.
-        swatches: Marker of each arm.
         flops: Of a sample gradient.
     """
     order = bills.sort_values("bill", kind="stable", na_position="last")
-    return [_row(row, swatches[row.arm], flops) for row in rows_of(order)]
+    return [_row(row, flops) for row in rows_of(order)]
 
 
-def _row(row: Any, marker: Markup, flops: float) -> ArmRow:
+def _row(row: Any, flops: float) -> ArmRow:
     met = math.isfinite(row.bill)
     chance = row.first_probability
     never = wording.why_no_bill(row)
     return ArmRow(
         arm=row.arm,
         kind=row.kind,
-        swatch=marker,
         cheapest=chance >= SURE and row.trials >= row.planned,
         trials=(
             f"{row.trials}"

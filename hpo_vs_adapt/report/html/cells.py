@@ -1,27 +1,30 @@
-"""Tables of the page: cells as they are shown, and what they are sorted by."""
+"""Tables of the page: columns, cells as they are shown, and what they are sorted by."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from markupsafe import Markup
+import pandas as pd
 
+from hpo_vs_adapt.tables.rows import rows_of
 from hpo_vs_adapt.wording import UNKNOWN
 
 __all__ = [
     "ROWS_SHOWN",
     "Cell",
+    "Cells",
     "Column",
     "PageTable",
-    "Row",
-    "arm_cell",
-    "count",
+    "Sheet",
+    "arms",
     "number",
+    "numbers",
     "percent",
-    "text",
+    "whole",
+    "words",
 ]
 
 ROWS_SHOWN = 100
@@ -33,23 +36,6 @@ Packed: TypeAlias = str | tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table.
-
-    Args:
-        label: Its heading.
-        kind: ``name``, ``code``, ``n`` for numbers, or empty: how cells are set.
-        about: What it means, shown on hovering; the method section has it in full.
-        rows_of: The CSV file whose rows, counted from 1, its numbers are and lead to.
-    """
-
-    label: str
-    kind: str = ""
-    about: str = ""
-    rows_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of a table.
 
@@ -57,24 +43,55 @@ class Cell:
         shown: Its text.
         value: What it is sorted by, where that is not its text; empty: unknown, last.
         note: A second, smaller line.
-        swatch: An arm's marker before its name, or empty.
     """
 
     shown: str
     value: str | None = None
     note: str = ""
-    swatch: Markup = field(default_factory=Markup)
 
     @property
     def packed(self) -> Packed:
-        """The cell as the page's script reads it; without a swatch."""
+        """The cell as the page's script reads it."""
         value = None if self.value == self.shown else self.value
         if self.note:
             return (self.shown, value, self.note)
         return self.shown if value is None else (self.shown, value)
 
 
-Row: TypeAlias = list[Cell]
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The heading of a column, and how its cells are set.
+
+    Args:
+        label: Its heading.
+        kind: ``name``, ``code``, ``n`` for numbers, or empty.
+        about: What it means, shown on hovering; the method section has it in full.
+        arms: Whether its cells are arms, whose markers stand before them.
+        rows_of: The CSV file whose rows, counted from 1, its numbers are and lead to.
+    """
+
+    label: str
+    kind: str
+    about: str = ""
+    arms: bool = False
+    rows_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a column.
+
+    Args:
+        of: Returns the cell of a row.
+        kind, arms, rows_of: As in `Column`.
+    """
+
+    of: Callable[[Any], Cell]
+    kind: str = "n"
+    arms: bool = False
+    rows_of: str = ""
+
+
 PackedColumn: TypeAlias = list[Packed] | dict[str, list[Packed] | list[int]]
 
 
@@ -96,10 +113,10 @@ class PageTable:
     about: str
     file: str
     columns: Sequence[Column]
-    rows: list[Row]
+    rows: list[list[Cell]]
 
     @property
-    def first_rows(self) -> list[Row]:
+    def first_rows(self) -> list[list[Cell]]:
         """What is in the page's HTML, and all that a reader without script sees."""
         return self.rows[:ROWS_SHOWN]
 
@@ -113,17 +130,82 @@ class PageTable:
         return [_pack(column) for column in zip(*self.rows[ROWS_SHOWN:], strict=True)]
 
 
-def _pack(cells: Sequence[Cell]) -> PackedColumn:
-    packed = [cell.packed for cell in cells]
-    places = {cell: place for place, cell in enumerate(dict.fromkeys(packed))}
-    if 2 * len(places) > len(packed):
-        return packed
-    return {"of": list(places), "at": [places[cell] for cell in packed]}
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """How a table of the catalogue is shown on the page.
+
+    Args:
+        file: Its name in the catalogue, and of its CSV file.
+        anchor: Its id in the page, or the end of it.
+        title: What it is.
+        about: What to see in it, or what says so of its rows.
+        columns: Headings and cells from left to right, or what makes them of its rows.
+        hints: What columns mean, by their headings.
+        rows: Makes from the table what is a row of the page.
+    """
+
+    file: str
+    anchor: str
+    title: str
+    about: str | Callable[[pd.DataFrame], str]
+    columns: Mapping[str, Cells] | Callable[[pd.DataFrame], Mapping[str, Cells]]
+    hints: Mapping[str, str] = field(default_factory=dict)
+    rows: Callable[[pd.DataFrame], Iterable[Any]] = rows_of
+
+    def show(self, table: pd.DataFrame, section: str = "") -> PageTable:
+        """Return what the page has of a table.
+
+        Args:
+            table: The rows that are shown.
+            section: Id of the part of the page that it is in, if not the whole page.
+        """
+        columns = self.columns(table) if callable(self.columns) else self.columns
+        assert set(self.hints) <= set(columns)
+        return PageTable(
+            f"{section}-{self.anchor}" if section else self.anchor,
+            self.title,
+            self.about(table) if callable(self.about) else self.about,
+            self.file,
+            [
+                Column(label, c.kind, self.hints.get(label, ""), c.arms, c.rows_of)
+                for label, c in columns.items()
+            ],
+            [[c.of(row) for c in columns.values()] for row in self.rows(table)],
+        )
 
 
-def text(shown: Any, note: str = "") -> Cell:
-    """Return a cell with words in it."""
-    return Cell(str(shown), None, note)
+Get: TypeAlias = str | Callable[[Any], Any]
+"""A column of a table, or what is made of a row."""
+
+
+def _nothing(_: Any) -> str:
+    return ""
+
+
+def _got(row: Any, what: Get) -> Any:
+    return what(row) if callable(what) else getattr(row, what)
+
+
+def arms(name: str = "arm", note: Get = _nothing) -> Cells:
+    """Return cells of arms, with a second line if there is a `note`."""
+    return Cells(
+        lambda row: Cell(str(getattr(row, name)), None, _got(row, note)), "name", True
+    )
+
+
+def words(what: Get, kind: str = "") -> Cells:
+    """Return cells of words."""
+    return Cells(lambda row: Cell(str(_got(row, what))), kind)
+
+
+def numbers(what: Get, write: Callable[[float], str], note: Get = _nothing) -> Cells:
+    """Return cells of numbers in words, with a second line if there is a `note`."""
+
+    def cell(row: Any) -> Cell:
+        value = _got(row, what)
+        return number(write(value), value, _got(row, note))
+
+    return Cells(cell)
 
 
 def number(shown: str, value: float, note: str = "") -> Cell:
@@ -132,17 +214,19 @@ def number(shown: str, value: float, note: str = "") -> Cell:
     return Cell(shown, f"{float(value):.6g}" if known else "", note)
 
 
-def count(value: float) -> Cell:
-    """Return a cell with a whole number."""
-    return number(f"{value:.0f}", value)
+def whole(value: float) -> str:
+    """Return a whole number in words; a dash if it is not known."""
+    return UNKNOWN if math.isnan(value) else f"{value:.0f}"
 
 
-def percent(share: float) -> Cell:
-    """Return a cell with a share of 1 in per cent; a dash if it is not known."""
-    shown = UNKNOWN if math.isnan(share) else f"{100 * share:.0f} %"
-    return number(shown, share)
+def percent(share: float) -> str:
+    """Return a share of 1 in per cent; a dash if it is not known."""
+    return UNKNOWN if math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def arm_cell(arm: str, swatches: Mapping[str, Markup], note: str = "") -> Cell:
-    """Return a cell with an arm's name behind its marker."""
-    return Cell(arm, None, note, swatch=swatches.get(arm, Markup()))
+def _pack(cells: Sequence[Cell]) -> PackedColumn:
+    packed = [cell.packed for cell in cells]
+    places = {cell: place for place, cell in enumerate(dict.fromkeys(packed))}
+    if 2 * len(places) > len(packed):
+        return packed
+    return {"of": list(places), "at": [places[cell] for cell in packed]}

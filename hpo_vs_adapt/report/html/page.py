@@ -17,7 +17,7 @@ from hpo_vs_adapt.report.figures.looks import VARIABLES, looks_of
 from hpo_vs_adapt.report.html.comparison import Comparison, make_comparison
 from hpo_vs_adapt.report.html.figures import PageFigures
 from hpo_vs_adapt.report.html.sections import make_workload_section
-from hpo_vs_adapt.report.html.study_tables import make_ledger_table, make_suite_tables
+from hpo_vs_adapt.report.html.study_tables import LEDGER, make_suite_tables
 from hpo_vs_adapt.report.html.swatches import shapes, swatch
 from hpo_vs_adapt.report.html.trials_section import make_trials_table
 from hpo_vs_adapt.report.sentences.answer import make_answers
@@ -44,9 +44,9 @@ def render_page(tables: Tables, drawings: list[Drawing]) -> str:
     # A workload may be called as a section of the page is.
     anchors = {name: f"workload-{slug}" for name, slug in slugs.items()}
     looks = looks_of([arm.name for arm in study.arms])
-    swatches = {arm: swatch(look) for arm, look in looks.items()}
     figures = PageFigures()
     environment = _environment()
+    environment.globals["swatches"] = {arm: swatch(look) for arm, look in looks.items()}
     script = _script(environment)
     return environment.get_template("page.html.j2").render(
         study=study,
@@ -64,9 +64,9 @@ def render_page(tables: Tables, drawings: list[Drawing]) -> str:
             for entry in study.workloads
         ],
         suite_figures=figures.place(d for d in drawings if d.topic == "suite"),
-        suite_tables=make_suite_tables(tables, swatches),
+        suite_tables=make_suite_tables(tables),
         ledger_figures=figures.place(d for d in drawings if d.topic == "ledger"),
-        ledger_table=make_ledger_table(tables["ledger"], swatches),
+        ledger_table=LEDGER.show(tables["ledger"]),
         trials_table=make_trials_table(study, tables["trials"]),
         missing=_missing(progress),
         done=int(progress["done"].sum()),

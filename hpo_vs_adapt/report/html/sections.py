@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from hpo_vs_adapt import wording
 from hpo_vs_adapt.report.figures import Drawing
-from hpo_vs_adapt.report.figures.looks import looks_of
 from hpo_vs_adapt.report.html.arms_table import (
     ArmRow,
     flops_per_gradient,
@@ -18,7 +17,6 @@ from hpo_vs_adapt.report.html.arms_table import (
 )
 from hpo_vs_adapt.report.html.cells import PageTable
 from hpo_vs_adapt.report.html.figures import PageFigures
-from hpo_vs_adapt.report.html.swatches import swatch
 from hpo_vs_adapt.report.html.target_control import TargetControl, make_target_control
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
 from hpo_vs_adapt.report.sentences.verdict import goal
@@ -124,15 +122,13 @@ def make_workload_section(
         drawings: Of the study.
         figures: Of the page.
     """
-    looks = looks_of([arm.name for arm in study.arms])
-    swatches = {arm: swatch(look) for arm, look in looks.items()}
     own = [d for d in drawings if d.workload == entry.name]
-    beside = make_workload_tables(tables, entry.name, anchor, swatches)
+    beside = make_workload_tables(tables, entry.name, anchor)
     control = make_target_control(
         entry,
         f"{anchor}-sweep",
         _of(tables["target_sweep"], entry),
-        swatches,
+        [arm.name for arm in study.arms],
     )
     flops = flops_per_gradient(_of(tables["trials"], entry))
     return WorkloadSection(
@@ -141,7 +137,7 @@ def make_workload_section(
         goal=goal(entry),
         facts=_facts(entry),
         metric=entry.metric.name,
-        rows=make_arm_rows(_of(tables["bills"], entry), swatches, flops),
+        rows=make_arm_rows(_of(tables["bills"], entry), flops),
         topics=_topics(anchor, own, figures, beside, control, flops > 0),
         control=control,
     )

@@ -3,176 +3,176 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
-from hpo_vs_adapt import wording
 from hpo_vs_adapt.report.html.cells import (
     Cell,
-    Column,
-    PageTable,
-    Row,
-    arm_cell,
-    count,
+    Cells,
+    Sheet,
+    arms,
     number,
+    numbers,
     percent,
-    text,
+    whole,
+    words,
 )
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.wording import UNKNOWN, metric_value, rate
 
-__all__ = ["batch_sizes_table", "importances_table", "knobs_table", "lr_table"]
-
-_NUMBERS = (
-    Column("Arm", "name"),
-    Column("Batch size", "n"),
-    Column("Best", "n", "Value with the best mean metric"),
-    Column("Its metric", "n"),
-    Column("Basin, decades", "n", "Within 0.01 of the best metric"),
-    Column("Hits, decades", "n", "Met the target in at least half of the seeds"),
-    Column("Share that hits", "n", "Of the tested range"),
-    Column("Loss sensitivity", "n", "Wortsman et al., 2023"),
-    Column("Off by 2", "n", "Metric lost with a value off by that factor"),
-    Column("Off by 10", "n", "Metric lost with a value off by that factor"),
-)
-_SPREAD = ("workload", "arm", "lr", "batch_sizes", "metric_mean", "metric_sd")
+__all__ = ["SENSITIVITY"]
 
 
-def lr_table(
-    table: pd.DataFrame, anchor: str, swatches: Mapping[str, Markup]
-) -> PageTable:
-    """Return what hangs on the learning rate, see `metrics.sensitivity_numbers`."""
-    return PageTable(
-        f"{anchor}-rates",
-        "The learning rate in numbers",
-        _tested(table, "rates") + " A basin marked ≥ reaches an end of them: it may be"
-        " wider than is known.",
-        "lr_numbers",
-        _NUMBERS,
-        [[arm_cell(row.arm, swatches), *_numbers(row)] for row in rows_of(table)],
-    )
+def _decades(name: str) -> Cells:
+    """Return cells of decades, with the values between which they lie."""
+
+    def cell(row: Any) -> Cell:
+        decades, low, high, open_low, open_high = (
+            getattr(row, f"{name}_{end}")
+            for end in ("decades", "low", "high", "open_low", "open_high")
+        )
+        at_least = "≥ " if open_low or open_high else ""
+        return number(
+            UNKNOWN if math.isnan(decades) else f"{at_least}{decades:.1f}",
+            decades,
+            f"{rate(low)} to {rate(high)}" if low < high else "",
+        )
+
+    return Cells(cell)
 
 
-def knobs_table(
-    table: pd.DataFrame, anchor: str, swatches: Mapping[str, Markup]
-) -> PageTable:
-    """Return what hangs on other settings, see `metrics.knob_table`."""
-    return PageTable(
-        f"{anchor}-knobs",
-        "Other settings in numbers",
-        "As above, for the other settings that were swept; the second line names the"
-        " setting, and the rate that went with it.",
-        "knob_numbers",
-        _NUMBERS,
-        [
-            [
-                arm_cell(row.arm, swatches, _knob(row)),
-                *_numbers(row),
-            ]
-            for row in rows_of(table)
-        ],
+_NUMBERS = {
+    "Batch size": numbers("batch_size", whole),
+    "Best": numbers("best", lambda best: UNKNOWN if math.isnan(best) else rate(best)),
+    "Its metric": numbers("best_metric", metric_value),
+    "Basin, decades": _decades("basin"),
+    "Hits, decades": _decades("hit"),
+    "Share that hits": numbers("hit_fraction", percent),
+    "Loss sensitivity": numbers("loss_sensitivity", metric_value),
+    "Off by 2": numbers("regret_2", metric_value),
+    "Off by 10": numbers("regret_10", metric_value),
+}
+_HINTS = {
+    "Best": "Value with the best mean metric",
+    "Basin, decades": "Within 0.01 of the best metric",
+    "Hits, decades": "Met the target in at least half of the seeds",
+    "Share that hits": "Of the tested range",
+    "Loss sensitivity": "Wortsman et al., 2023",
+    "Off by 2": "Metric lost with a value off by that factor",
+    "Off by 10": "Metric lost with a value off by that factor",
+}
+
+
+def _tested(table: pd.DataFrame) -> str:
+    tested = ""
+    if len(table):
+        low, high = table["tested_low"].min(), table["tested_high"].max()
+        tested = f"Tested rates: {rate(low)} to {rate(high)}."
+    return (
+        f"{tested} A basin marked ≥ reaches an end of them: it may be wider than is"
+        " known."
     )
 
 
 def _knob(row: Any) -> str:
-    rate = "" if math.isnan(row.lr) else f", lr {wording.rate(row.lr)}"
-    return f"{row.setting}{rate}"
+    return row.setting + ("" if math.isnan(row.lr) else f", lr {rate(row.lr)}")
 
 
-def _tested(table: pd.DataFrame, what: str) -> str:
-    if table.empty:
-        return ""
-    low, high = table["tested_low"].min(), table["tested_high"].max()
-    return f"Tested {what}: {wording.rate(low)} to {wording.rate(high)}."
+_LR = Sheet(
+    "lr_numbers",
+    "rates",
+    "The learning rate in numbers",
+    _tested,
+    {"Arm": arms(), **_NUMBERS},
+    _HINTS,
+)
+_KNOBS = Sheet(
+    "knob_numbers",
+    "knobs",
+    "Other settings in numbers",
+    "As above, for the other settings that were swept; the second line names the"
+    " setting, and the rate that went with it.",
+    {"Arm": arms(note=_knob), **_NUMBERS},
+    _HINTS,
+)
+
+_SPREAD = ("workload", "arm", "lr", "batch_sizes", "metric_mean", "metric_sd")
 
 
-def _numbers(row: Any) -> Iterator[Cell]:
-    yield count(row.batch_size)
-    yield number(
-        wording.rate(row.best) if row.best == row.best else wording.UNKNOWN, row.best
-    )
-    yield number(wording.metric_value(row.best_metric), row.best_metric)
-    for name in ("basin", "hit"):
-        decades = getattr(row, f"{name}_decades")
-        low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
-        wide = getattr(row, f"{name}_open_low") or getattr(row, f"{name}_open_high")
-        yield number(
-            wording.UNKNOWN if math.isnan(decades) else f"{'≥ ' * wide}{decades:.1f}",
-            decades,
-            f"{wording.rate(low)} to {wording.rate(high)}" if low < high else "",
-        )
-    yield percent(row.hit_fraction)
-    for lost in (row.loss_sensitivity, row.regret_2, row.regret_10):
-        yield number(wording.metric_value(lost), lost)
+class _Spread(NamedTuple):
+    """An arm's rows by rate, for one combination of other settings."""
+
+    arm: str
+    others: str
+    at: dict[float, Any]
 
 
-def batch_sizes_table(
-    table: pd.DataFrame, anchor: str, swatches: Mapping[str, Markup]
-) -> PageTable:
-    """Return mean and deviation over batch sizes: an arm a row, a rate a column.
-
-    An arm has a row for each combination of other settings that were swept.
-    """
+def _over_sizes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of rates that were swept over several batch sizes."""
     if "lr" not in table:
-        table = table.assign(lr=math.nan)
-    several = table[(table["batch_sizes"] > 1) & table["lr"].notna()]
+        return table.head(0).assign(lr=math.nan)
+    return table[(table["batch_sizes"] > 1) & table["lr"].notna()]
+
+
+def _spreads(table: pd.DataFrame) -> Iterator[_Spread]:
     others = [name for name in table if name not in _SPREAD]
-    rates = sorted(several["lr"].unique())
-    rows: list[Row] = []
-    for place, own in several.groupby(["arm", *others], sort=False, dropna=False):
-        arm, *values = place
+    groups = _over_sizes(table).groupby(["arm", *others], sort=False, dropna=False)
+    for (arm, *values), own in groups:
         named = zip(others, values, strict=True)
         note = ", ".join(f"{n} {v}" for n, v in named if v == v)
-        cells = {row.lr: row for row in rows_of(own)}
-        means = (_mean(cells.get(rate)) for rate in rates)
-        rows.append([arm_cell(str(arm), swatches, note), *means])
-    return PageTable(
-        f"{anchor}-batch-sizes",
-        "Best metric over batch sizes",
-        "Mean ± standard deviation over the batch sizes that were swept, for each"
-        " initial rate: a small deviation and equal numbers along a row are what a rule"
-        " that needs no care has.",
-        "batch_size_spread",
-        [Column("Arm", "name"), *(Column(f"lr {wording.rate(r)}", "n") for r in rates)],
-        rows,
-    )
+        yield _Spread(str(arm), note, {row.lr: row for row in rows_of(own)})
 
 
-def _mean(row: Any | None) -> Cell:
-    if row is None:
-        return number(wording.UNKNOWN, math.nan)
-    spread = f" ± {wording.metric_value(row.metric_sd)}"
-    return number(f"{wording.metric_value(row.metric_mean)}{spread}", row.metric_mean)
+def _at_rate(lr: float) -> Cells:
+    def cell(arm: _Spread) -> Cell:
+        row = arm.at.get(lr)
+        if row is None:
+            return number(UNKNOWN, math.nan)
+        mean, sd = metric_value(row.metric_mean), metric_value(row.metric_sd)
+        return number(f"{mean} ± {sd}", row.metric_mean)
+
+    return Cells(cell)
 
 
-def importances_table(
-    table: pd.DataFrame, anchor: str, swatches: Mapping[str, Markup]
-) -> PageTable:
-    """Return which tuned settings mattered, where an arm has several."""
-    several = table[table.groupby("arm")["hyperparameter"].transform("size") > 1]
-    return PageTable(
-        f"{anchor}-importances",
-        "Which tuned settings mattered",
-        "Shares of the variance over the search space that each setting explains"
-        " (fANOVA), and among the best trials (PED-ANOVA). Few trials say little.",
-        "importances",
-        (
-            Column("Arm", "name"),
-            Column("Setting", "code"),
-            Column("Trials", "n"),
-            Column("fANOVA", "n"),
-            Column("PED-ANOVA", "n"),
-        ),
-        [
-            [
-                arm_cell(row.arm, swatches),
-                text(row.hyperparameter),
-                count(row.trials),
-                percent(row.fanova),
-                percent(row.ped_anova),
-            ]
-            for row in rows_of(several)
-        ],
-    )
+def _swept_rates(table: pd.DataFrame) -> dict[str, Cells]:
+    rates = sorted(_over_sizes(table)["lr"].unique())
+    return {"Arm": arms(note="others"), **{f"lr {rate(r)}": _at_rate(r) for r in rates}}
+
+
+_BATCH_SIZES = Sheet(
+    "batch_size_spread",
+    "batch-sizes",
+    "Best metric over batch sizes",
+    "Mean ± standard deviation over the batch sizes that were swept, for each"
+    " initial rate: a small deviation and equal numbers along a row are what a rule"
+    " that needs no care has.",
+    _swept_rates,
+    rows=_spreads,
+)
+
+
+def _several(table: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of arms that have several settings."""
+    return rows_of(table[table.groupby("arm")["hyperparameter"].transform("size") > 1])
+
+
+_IMPORTANCES = Sheet(
+    "importances",
+    "importances",
+    "Which tuned settings mattered",
+    "Shares of the variance over the search space that each setting explains"
+    " (fANOVA), and among the best trials (PED-ANOVA). Few trials say little.",
+    {
+        "Arm": arms(),
+        "Setting": words("hyperparameter", "code"),
+        "Trials": numbers("trials", whole),
+        "fANOVA": numbers("fanova", percent),
+        "PED-ANOVA": numbers("ped_anova", percent),
+    },
+    rows=_several,
+)
+
+SENSITIVITY = (_LR, _KNOBS, _BATCH_SIZES, _IMPORTANCES)
+"""In the order of the page."""

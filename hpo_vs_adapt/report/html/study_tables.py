@@ -4,33 +4,165 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
-from hpo_vs_adapt import wording
 from hpo_vs_adapt.metrics import ALPHAS
 from hpo_vs_adapt.records.ledger import Purpose
 from hpo_vs_adapt.report.html.cells import (
-    Cell,
-    Column,
+    Cells,
     PageTable,
-    Row,
-    arm_cell,
-    count,
+    Sheet,
+    arms,
     number,
-    text,
+    numbers,
+    whole,
+    words,
 )
-from hpo_vs_adapt.report.html.reached_tables import iqm_across_table
 from hpo_vs_adapt.report.html.trials_section import ROLES
-from hpo_vs_adapt.report.html.tuning_tables import dimensions_table
+from hpo_vs_adapt.report.html.workload_tables import reached
 from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.wording import UNKNOWN, amount, metric_value, probability, ratio
 
-__all__ = ["make_ledger_table", "make_suite_tables"]
+__all__ = ["LEDGER", "make_suite_tables"]
 
-_TOLD = [alpha for alpha in ALPHAS if alpha >= 1]
-"""Budgets, in ordinary trainings, that have a column."""
+
+def make_suite_tables(tables: Mapping[str, pd.DataFrame]) -> list[PageTable]:
+    """Return the tables of all workloads together; those without a row are left out.
+
+    Args:
+        tables: Of the study, see `tables.catalogue`.
+    """
+    shown = (sheet.show(tables[sheet.file]) for sheet in _SUITE)
+    return [table for table in shown if table.rows]
+
+
+_SCORES = Sheet(
+    "across_workloads",
+    "suite-scores",
+    "Arms over all workloads",
+    "Score: 1 is to be the cheapest everywhere, 0 to cost at least 4 times the"
+    " least bill, or to miss, everywhere; in brackets what it is if one of the"
+    " others had not competed. Within b: share of workloads whose bill is at most"
+    " that of b ordinary trainings.",
+    {
+        "Arm": arms(),
+        "Score": numbers(
+            "score",
+            "{:.2f}".format,
+            lambda row: f"[{row.score_low:.2f}, {row.score_high:.2f}]",
+        ),
+        "Solved": Cells(lambda row: number(f"{row.solved} of {row.tried}", row.solved)),
+        "Mean ratio": numbers(
+            "mean_ratio",
+            ratio,
+            lambda row: f"over {row.in_how_many}" if row.in_how_many else "",
+        ),
+        **{
+            f"Within {alpha:g}": numbers(
+                f"within_{alpha:g}", lambda share: f"{100 * share:.0f} %"
+            )
+            for alpha in ALPHAS
+            if alpha >= 1
+        },
+    },
+    {
+        "Solved": "Workloads whose target it met, of those it tried",
+        "Mean ratio": "Of bills to the reference's, geometric",
+    },
+)
+
+
+def _bounds(row: Any) -> str:
+    return "" if math.isnan(row.low) else f"[{row.low:.2f}, {row.high:.2f}]"
+
+
+_PAIRS = Sheet(
+    "improvement",
+    "suite-pairs",
+    "Arm against arm",
+    "Probability that a pass of the arm is cheaper than one of the other, mean over"
+    " workloads. An interval that holds 50 % decides nothing.",
+    {
+        "Arm": arms(),
+        "Against": arms("against"),
+        "Probability": numbers("probability", probability, _bounds),
+        "Workloads": numbers("workloads", whole),
+    },
+)
+
+_IQM = Sheet(
+    "iqm_across",
+    "suite-iqm",
+    "What a training reaches, all workloads",
+    "Interquartile mean of normalised metrics over runs and workloads: 0 is as bad"
+    " as the worst 5 % of all arms' runs on a workload, 1 as good as the best 5 %."
+    " No cost is in it. A dash: the arm has no runs on some workload.",
+    {
+        "Arm": arms(),
+        "Workloads": numbers("workloads", whole),
+        "Runs": numbers("runs", whole),
+        "Validation": reached("best_metric"),
+        "Test": reached("test_metric"),
+    },
+)
+
+_PLANE = Sheet(
+    "sensitivity_plane",
+    "suite-plane",
+    "How good when tuned, and how much that takes",
+    "Scores are normalised on each workload. Φ is what tuning on each workload"
+    " brings over the one setting that is best for all: near 0, one setting does.",
+    {
+        "Arm": arms(),
+        "Settings": numbers("configurations", whole),
+        "Workloads": numbers("workloads", whole),
+        "Tuned": numbers("tuned", metric_value),
+        "One setting": numbers("default", metric_value),
+        "Φ": numbers("phi", metric_value),
+    },
+    {
+        "Tuned": "Mean score with the best setting of each workload",
+        "One setting": "Mean score with the one best for all",
+        "Φ": "Adkins, Bowling and White, 2024",
+    },
+)
+
+_SEARCHES = {"policy": "search", "sweep": "sweep"}
+
+
+def _decimals(value: float) -> str:
+    return UNKNOWN if math.isnan(value) else f"{value:.2f}"
+
+
+_DIMENSIONS = Sheet(
+    "effective_dimension",
+    "suite-dimension",
+    "How many settings are worth tuning",
+    "Settings that must be tuned on each workload, the others kept where they are"
+    " best for all, for 95 % of the score of tuning all. A dash: why there is no"
+    " such number stands below it.",
+    {
+        "Arm": arms(),
+        "From": words(lambda row: _SEARCHES[row.role]),
+        "Settings": numbers("settings", whole),
+        "Workloads": numbers("workloads", whole),
+        "Dimension": numbers("dimension", _decimals, "note"),
+        "Worth tuning": words(lambda row: row.needed or UNKNOWN, "code"),
+        "Surrogate R²": numbers("cv_score", _decimals),
+    },
+    {
+        "From": "Trials of its search, or of its sensitivity sweep",
+        "Settings": "That varied",
+        "Dimension": "Adkins, Bowling and White, 2024",
+        "Surrogate R²": "Worst over workloads, for held-out settings",
+    },
+    # Of arms with less than two settings there is nothing to say.
+    lambda table: rows_of(table[table["settings"] > 1]),
+)
+
+_SUITE = (_SCORES, _PAIRS, _IQM, _PLANE, _DIMENSIONS)
 
 _PURPOSES = {
     Purpose.TRAINING: "Training",
@@ -43,170 +175,60 @@ _PURPOSES = {
 }
 
 
-def make_suite_tables(
-    tables: Mapping[str, pd.DataFrame], swatches: Mapping[str, Markup]
-) -> list[PageTable]:
-    """Return the tables of all workloads together; those without a row are left out.
+class _Spent(NamedTuple):
+    """What an arm has spent in one role on a workload."""
 
-    Args:
-        tables: Of the study, see `tables.catalogue`.
-        swatches: Marker of each arm.
-    """
-    made = [
-        _scores(tables["across_workloads"], swatches),
-        _pairs(tables["improvement"], swatches),
-        iqm_across_table(tables["iqm_across"], swatches),
-        _plane(tables["sensitivity_plane"], swatches),
-        dimensions_table(tables["effective_dimension"], swatches),
-    ]
-    return [table for table in made if table.rows]
+    workload: str
+    arm: str
+    role: str
+    on: Mapping[str, float]  # by purpose, in sample gradients
+    failed: float  # by trials that failed, and of all trials, evaluation left out
+    flops: float
+    seconds: float
 
 
-def _scores(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:
-    return PageTable(
-        "suite-scores",
-        "Arms over all workloads",
-        "Score: 1 is to be the cheapest everywhere, 0 to cost at least 4 times the"
-        " least bill, or to miss, everywhere; in brackets what it is if one of the"
-        " others had not competed. Within b: share of workloads whose bill is at most"
-        " that of b ordinary trainings.",
-        "across_workloads",
-        (
-            Column("Arm", "name"),
-            Column("Score", "n"),
-            Column("Solved", "n", "Workloads whose target it met, of those it tried"),
-            Column("Mean ratio", "n", "Of bills to the reference's, geometric"),
-            *(Column(f"Within {alpha:g}", "n") for alpha in _TOLD),
-        ),
-        [_score(row, swatches) for row in rows_of(table)],
-    )
-
-
-def _score(row: Any, swatches: Mapping[str, Markup]) -> Row:
-    shares = (getattr(row, f"within_{alpha:g}") for alpha in _TOLD)
-    bounds = f"[{row.score_low:.2f}, {row.score_high:.2f}]"
-    return [
-        arm_cell(row.arm, swatches),
-        number(f"{row.score:.2f}", row.score, bounds),
-        number(f"{row.solved} of {row.tried}", row.solved),
-        number(
-            wording.ratio(row.mean_ratio),
-            row.mean_ratio,
-            f"over {row.in_how_many}" if row.in_how_many else "",
-        ),
-        *(number(f"{100 * share:.0f} %", share) for share in shares),
-    ]
-
-
-def _pairs(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:
-    return PageTable(
-        "suite-pairs",
-        "Arm against arm",
-        "Probability that a pass of the arm is cheaper than one of the other, mean over"
-        " workloads. An interval that holds 50 % decides nothing.",
-        "improvement",
-        (
-            Column("Arm", "name"),
-            Column("Against", "name"),
-            Column("Probability", "n"),
-            Column("Workloads", "n"),
-        ),
-        [
-            [
-                arm_cell(row.arm, swatches),
-                arm_cell(row.against, swatches),
-                number(
-                    wording.probability(row.probability),
-                    row.probability,
-                    "" if math.isnan(row.low) else f"[{row.low:.2f}, {row.high:.2f}]",
-                ),
-                count(row.workloads),
-            ]
-            for row in rows_of(table)
-        ],
-    )
-
-
-def _plane(table: pd.DataFrame, swatches: Mapping[str, Markup]) -> PageTable:
-    return PageTable(
-        "suite-plane",
-        "How good when tuned, and how much that takes",
-        "Scores are normalised on each workload. Φ is what tuning on each workload"
-        " brings over the one setting that is best for all: near 0, one setting does.",
-        "sensitivity_plane",
-        (
-            Column("Arm", "name"),
-            Column("Settings", "n"),
-            Column("Workloads", "n"),
-            Column("Tuned", "n", "Mean score with the best setting of each workload"),
-            Column("One setting", "n", "Mean score with the one best for all"),
-            Column("Φ", "n", "Adkins, Bowling and White, 2024"),
-        ),
-        [
-            [
-                arm_cell(row.arm, swatches),
-                count(row.configurations),
-                count(row.workloads),
-                *(
-                    number(wording.metric_value(value), value)
-                    for value in (row.tuned, row.default, row.phi)
-                ),
-            ]
-            for row in rows_of(table)
-        ],
-    )
-
-
-def make_ledger_table(
-    ledger: pd.DataFrame, swatches: Mapping[str, Markup]
-) -> PageTable:
-    """Return what each arm has spent: purposes side by side, failures apart.
-
-    Args:
-        ledger: See `spending.make_ledger`.
-        swatches: Marker of each arm.
-    """
-    purposes = [p for p in _PURPOSES if (ledger["purpose"] == p).any()]
-    rows = []
+def _spent(ledger: pd.DataFrame) -> Iterator[_Spent]:
     for place, own in ledger.groupby(["workload", "arm", "role"], sort=False):
         workload, arm, role = map(str, place)
-        rows.append(
-            [
-                arm_cell(arm, swatches),
-                text(workload),
-                text(ROLES[role]),
-                *_spent(own, purposes),
-            ]
-        )
-    return PageTable(
-        "ledger-table",
-        "What each arm has spent on what",
-        "In sample gradients. Only an arm's policy is in its bill, and evaluation is in"
-        " none. Of failed trials: what trials that diverged or crashed had spent, which"
-        " is part of the other columns.",
-        "ledger",
-        (
-            Column("Arm", "name"),
-            Column("Workload", "name"),
-            Column("Role"),
-            *(Column(_PURPOSES[purpose], "n") for purpose in purposes),
-            Column("Of failed trials", "n"),
-            Column("FLOPs", "n", "Of all but evaluation"),
-            Column("Seconds", "n", "Amortised over trials that trained together"),
-        ),
-        rows,
-    )
+        costs = {
+            str(p): float(c) for p, c in own.groupby("purpose")["cost"].sum().items()
+        }
+        charged = own[own["purpose"] != Purpose.EVALUATION]
+        failed = charged.loc[charged["failed"].astype(bool), "cost"].sum()
+        amounts = charged[["flops", "seconds"]].astype(float).sum()
+        yield _Spent(workload, arm, role, costs, failed, *amounts)
 
 
-def _spent(own: pd.DataFrame, purposes: list[Purpose]) -> Iterator[Cell]:
-    for purpose in purposes:
-        yield _amount(own.loc[own["purpose"] == purpose, "cost"].sum())
-    charged = own[own["purpose"] != Purpose.EVALUATION]
-    yield _amount(charged.loc[charged["failed"].astype(bool), "cost"].sum())
-    yield _amount(charged["flops"].sum())
-    seconds = float(charged["seconds"].sum())
-    yield number(f"{seconds:.3g}", seconds)
+def _by_purpose(ledger: pd.DataFrame) -> dict[str, Cells]:
+    def on(purpose: Purpose) -> Cells:
+        return numbers(lambda spent: spent.on.get(purpose, 0.0), amount)
+
+    return {
+        "Arm": arms(),
+        "Workload": words("workload", "name"),
+        "Role": words(lambda spent: ROLES[spent.role]),
+        **{
+            label: on(purpose)
+            for purpose, label in _PURPOSES.items()
+            if (ledger["purpose"] == purpose).any()
+        },
+        "Of failed trials": numbers("failed", amount),
+        "FLOPs": numbers("flops", amount),
+        "Seconds": numbers("seconds", "{:.3g}".format),
+    }
 
 
-def _amount(value: float) -> Cell:
-    return number(wording.amount(value), value)
+LEDGER = Sheet(
+    "ledger",
+    "ledger-table",
+    "What each arm has spent on what",
+    "In sample gradients. Only an arm's policy is in its bill, and evaluation is in"
+    " none. Of failed trials: what trials that diverged or crashed had spent, which"
+    " is part of the other columns.",
+    _by_purpose,
+    {
+        "FLOPs": "Of all but evaluation",
+        "Seconds": "Amortised over trials that trained together",
+    },
+    _spent,
+)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from hpo_vs_adapt import wording
 from hpo_vs_adapt.metrics.basics.direction import Direction
@@ -27,7 +26,7 @@ class TargetControl:
         anchor: Its id in the page.
         labels: The targets in words, from easy to hard.
         start: Which of them is the study's own, or comes closest.
-        arms: Name and marker of each arm, in the order of the study.
+        arms: In the order of the study.
         cells: For each target, for each arm: bill, interval, rank, P(first), passes
             that met it, then where bill and interval lie on the axis, from 0 to 1,
             or None.
@@ -37,7 +36,7 @@ class TargetControl:
     anchor: str
     labels: list[str]
     start: int
-    arms: list[tuple[str, Markup]]
+    arms: list[str]
     cells: list[list[list[Any]]]
     ends: tuple[str, str]
 
@@ -46,7 +45,7 @@ def make_target_control(
     entry: WorkloadEntry,
     anchor: str,
     sweep: pd.DataFrame,
-    swatches: Mapping[str, Markup],
+    arms: Sequence[str],
 ) -> TargetControl | None:
     """Return the control, or None where nobody has met any target.
 
@@ -54,7 +53,7 @@ def make_target_control(
         entry: The workload.
         anchor: Id in the page.
         sweep: Columns `metrics.TARGET_SWEEP_COLUMNS`, of this workload.
-        swatches: Marker of each arm of the study, in its order.
+        arms: Of the study, in its order.
     """
     known = sweep[["bill", "low", "high"]].to_numpy(float)
     known = known[np.isfinite(known) & (known > 0)]
@@ -65,14 +64,14 @@ def make_target_control(
     least, most = float(bills.min()) / 2, float(bills.max()) * 2
     targets = list(dict.fromkeys(sweep["target"]))
     present = set(sweep["arm"])
-    arms = [arm for arm in swatches if arm in present]
+    arms = [arm for arm in arms if arm in present]
     goal = f"{entry.metric.name} {Direction(entry.metric.mode).relation}"
     at = {(row.target, row.arm): row for row in rows_of(sweep)}
     return TargetControl(
         anchor=anchor,
         labels=[f"{goal} {target:.4g}" for target in targets],
         start=int(np.argmin([abs(target - entry.target) for target in targets])),
-        arms=[(arm, swatches[arm]) for arm in arms],
+        arms=arms,
         cells=[
             [_cells(at[target, arm], least, most) for arm in arms] for target in targets
         ],

@@ -14,12 +14,13 @@ import pandas as pd
 from hpo_vs_adapt import wording
 from hpo_vs_adapt.report.html.cells import (
     Cell,
-    Column,
+    Cells,
     PageTable,
-    Row,
-    count,
+    Sheet,
     number,
-    text,
+    numbers,
+    whole,
+    words,
 )
 from hpo_vs_adapt.study import Study, Sweep
 from hpo_vs_adapt.tables.rows import rows_of
@@ -29,23 +30,6 @@ __all__ = ["ROLES", "make_trials_table", "optuna_study"]
 ROLES = {"policy": "policy", "retrain": "winner again", "sweep": "sweep"}
 """What a trial is for, in the page's words."""
 
-_COLUMNS = (
-    Column("Trial", "n", "Row in tables/trials.csv, from 1", "tables/trials.csv"),
-    Column("Workload", "name"),
-    Column("Arm", "name"),
-    Column("Role", "", "Only trials of an arm's policy are in its bill"),
-    Column("Settings", "code"),
-    Column("Batch size", "n"),
-    Column("Seed", "n"),
-    Column("End", "", "Why it ended"),
-    Column("Cost", "n", "All that is charged, in sample gradients"),
-    Column("Cost to target", "n", "At the first evaluation that met it"),
-    Column("Best metric", "n"),
-    Column("Record", "code", "Its key in the store of records"),
-    Column("Optuna study", "code"),
-    Column("Number", "n", "Of the trial in its Optuna study"),
-)
-
 
 def make_trials_table(study: Study, trials: pd.DataFrame) -> PageTable:
     """Return the table of all trials, in the order of ``tables/trials.csv``.
@@ -54,45 +38,9 @@ def make_trials_table(study: Study, trials: pd.DataFrame) -> PageTable:
         study: That they belong to.
         trials: As in `Tables.trials`: settings are JSON.
     """
-    places = _sweeps_by_arm(study)
-    return PageTable(
-        anchor="trials-table",
-        title="Every trial",
-        about=(
-            "A trial's number leads to its row of the CSV file, which has more columns."
-            " Its record is runs/records/AB/KEY.parquet, with AB the first two digits"
-            " of the key, and holds its curve."
-        ),
-        file="trials",
-        columns=_COLUMNS,
-        rows=[
-            _row(place, row, _study_of(study, places, row))
-            for place, row in enumerate(rows_of(trials), start=1)
-        ],
-    )
-
-
-def _row(place: int, trial: Any, optuna: str) -> Row:
-    met = math.isfinite(trial.cost_to_target)
-    return [
-        Cell(f"{place}", f"{place}"),
-        text(trial.workload),
-        text(trial.arm),
-        text(ROLES[trial.role]),
-        text(_settings(trial.settings)),
-        count(trial.batch_size),
-        count(trial.seed),
-        text(trial.end),
-        number(wording.amount(trial.cost), trial.cost),
-        number(
-            wording.amount(trial.cost_to_target) if met else "never",
-            trial.cost_to_target if met else math.nan,
-        ),
-        number(wording.metric_value(trial.best_metric), trial.best_metric),
-        text(trial.key),
-        text(optuna),
-        count(trial.number),
-    ]
+    sweeps = _sweeps_by_arm(study)
+    names = [_study_of(study, sweeps, trial) for trial in rows_of(trials)]
+    return _SHEET.show(trials.assign(place=range(1, len(trials) + 1), optuna=names))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -102,6 +50,50 @@ def _settings(packed: str) -> str:
 
 def _spell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _to_target(trial: Any) -> Cell:
+    if math.isinf(trial.cost_to_target):
+        return Cell("never", "")
+    return number(wording.amount(trial.cost_to_target), trial.cost_to_target)
+
+
+_SHEET = Sheet(
+    "trials",
+    "trials-table",
+    "Every trial",
+    "A trial's number leads to its row of the CSV file, which has more columns."
+    " Its record is runs/records/AB/KEY.parquet, with AB the first two digits"
+    " of the key, and holds its curve.",
+    {
+        "Trial": Cells(
+            lambda trial: Cell(f"{trial.place}", f"{trial.place}"),
+            rows_of="tables/trials.csv",
+        ),
+        "Workload": words("workload", "name"),
+        "Arm": words("arm", "name"),
+        "Role": words(lambda trial: ROLES[trial.role]),
+        "Settings": words(lambda trial: _settings(trial.settings), "code"),
+        "Batch size": numbers("batch_size", whole),
+        "Seed": numbers("seed", whole),
+        "End": words("end"),
+        "Cost": numbers("cost", wording.amount),
+        "Cost to target": Cells(_to_target),
+        "Best metric": numbers("best_metric", wording.metric_value),
+        "Record": words("key", "code"),
+        "Optuna study": words("optuna", "code"),
+        "Number": numbers("number", whole),
+    },
+    {
+        "Trial": "Row in tables/trials.csv, from 1",
+        "Role": "Only trials of an arm's policy are in its bill",
+        "End": "Why it ended",
+        "Cost": "All that is charged, in sample gradients",
+        "Cost to target": "At the first evaluation that met it",
+        "Record": "Its key in the store of records",
+        "Number": "Of the trial in its Optuna study",
+    },
+)
 
 
 def optuna_study(study: Study, trial: Any) -> str:
