@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+_LONGEST = 200  # characters of a module's name; file systems take 255 bytes
+
+
 def load_object(reference: str, base: Path = Path()) -> object:
     """Return what ``package.module:Name`` or ``path/to/file.py:Name`` means.
 
@@ -170,10 +173,19 @@ def _load_unknown(reference: str, base: Path, kind: str, known: list[str]) -> ob
 
 
 def _find_file(reference: str, place: str, base: Path) -> Path:
-    tried = list(dict.fromkeys((folder / place).resolve() for folder in (base, Path())))
-    for file in tried:
-        if file.is_file():
-            return file
+    try:
+        folders = (base.resolve(), Path().resolve())
+        tried = list(dict.fromkeys((folder / place).resolve() for folder in folders))
+        for file in tried:
+            if file.is_file():
+                return file
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # RuntimeError: links in a ring
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ReferenceProblem(f"`{reference}`: {place}: {reason}.") from error
     where = " or ".join(str(file) for file in tried)
     raise ReferenceProblem(f"`{reference}`: there is no file {where}.")
 
@@ -190,6 +202,8 @@ def _find_module(reference: str, place: str, base: Path) -> None:
             f"`{reference}`: {place!r} is neither a module (`package.module`) nor a "
             "Python file (`path/to/file.py`)."
         )
+    if len(parts[0]) > _LONGEST:
+        raise ReferenceProblem(f"`{reference}`: its name is too long for a module.")
     if _spec(parts[0]) is not None:
         return
     for folder in (base.resolve(), Path.cwd()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -11,12 +12,12 @@ from hpo_vs_adapt.study.calibrations import Calibration, calibrations
 from hpo_vs_adapt.study.errors import FieldError, Problems
 from hpo_vs_adapt.study.parts import Arm, Tune
 from hpo_vs_adapt.study.schema import ArmSchema, SpaceSchema, TuneSchema, given
-from hpo_vs_adapt.study.values import BATCH_SIZE, Known
+from hpo_vs_adapt.study.values import BATCH_SIZE, MOST, Known, check_count
 
 if TYPE_CHECKING:
     from hpo_vs_adapt.records.trials import Value
 
-__all__ = ["build_arm", "check_together", "combinations"]
+__all__ = ["build_arm", "check_combinations", "check_together", "combinations"]
 
 DEFAULT_SAMPLER = "tpe"
 
@@ -134,6 +135,11 @@ def _tune(
         with problems.collecting():
             _not_fixed(path, f"{path}.grid.{name}", name, fixed)
             grid[name] = known.listed(f"{path}.grid.{name}", name, values)
+    with problems.collecting():
+        check_combinations(f"{path}.grid", grid)
+    for key in ("trials", "repeats", "retrain"):
+        with problems.collecting():
+            check_count(f"{path}.{key}", getattr(schema, key) or 0)
     space = {}
     for name, choosable in (schema.space or {}).items():
         with problems.collecting():
@@ -253,6 +259,19 @@ def _combinations(tune: Tune | None) -> Iterator[dict[str, Value]]:
         for name, space in tune.space.items():
             values[name] = space.choices or (space.low, space.high)
     yield from combinations(values)
+
+
+def check_combinations(path: str, values: Mapping[str, Sequence[Value]]) -> None:
+    """Refuse lists with more combinations than anybody can train.
+
+    Raises:
+        FieldError: If there are more than `MOST`.
+    """
+    number = math.prod(map(len, values.values()))
+    if number > MOST:
+        raise FieldError(
+            f"`{path}` must have at most {MOST:,} combinations; got {number:,}."
+        )
 
 
 def combinations(values: Mapping[str, Sequence[Value]]) -> Iterator[dict[str, Value]]:

@@ -74,8 +74,8 @@ def as_flag(value: Any) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Return `value` if it is text with something in it."""
-    if not isinstance(value, str) or not value.strip():
+    """Return `value` if it is text with something in it; no path can hold a NUL."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError(
             "text that is not empty (in quotes, if it looks like a number)"
         )
@@ -84,7 +84,7 @@ def as_text(value: Any) -> str:
 
 def as_table(value: Any) -> str | tuple[Mapping[str, Any], ...]:
     """Return `value` if it can be a path, or rows as mappings."""
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and "\0" not in value:
         return value
     listed = isinstance(value, (list, tuple)) and len(value) > 0
     if not listed or not all(isinstance(row, Mapping) for row in value):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from hpo_vs_adapt.study.arms import check_together, combinations
+from hpo_vs_adapt.study.arms import check_combinations, check_together, combinations
 from hpo_vs_adapt.study.errors import Problems
 from hpo_vs_adapt.study.parts import Arm, Sweep
 from hpo_vs_adapt.study.schema import SweepSchema
@@ -49,6 +49,8 @@ def build_sweep(
             with problems.collecting():
                 at = f"{path}.vary.{setting}"
                 vary[setting] = known.listed(at, setting, values)
+    with problems.collecting():
+        check_combinations(f"{path}.vary", vary)
     if len(problems.found) == before:
         for arm, known in swept:
             with problems.collecting():

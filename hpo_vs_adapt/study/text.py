@@ -16,6 +16,12 @@ from hpo_vs_adapt.wording.secrets import MASK, Secrets
 __all__ = ["mask_text", "parse", "read_text"]
 
 
+_NOT_WHAT_IT_CLAIMS = (
+    *(yaml.YAMLError, ValueError, KeyError, RecursionError),
+    *(AttributeError, IndexError, TypeError, OverflowError),
+)
+"""What PyYAML raises where a scalar has not the type it claims, such as `!!int x`."""
+
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # of the byte order, before everything
 _MASKED = f"# A copy: passwords and keys are hidden, and stand here as {MASK}\n"
 
@@ -67,8 +73,8 @@ def read_text(path: Path) -> str:
         raise StudyError(
             ["a study must be text in UTF-8; this is not."], path
         ) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
         raise StudyError([f"the file cannot be read: {reason}."], path) from None
 
 
@@ -82,8 +88,7 @@ def parse(text: str, source: Path | None = None) -> dict[str, Any]:
         data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise StudyError([_sentence(error)], source) from None
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
-        # A scalar that claims a type it does not have: a 13th month, `!!int x`.
+    except _NOT_WHAT_IT_CLAIMS as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise StudyError([f"this is no valid YAML: {said[0]}."], source) from None
     if not isinstance(data, dict):

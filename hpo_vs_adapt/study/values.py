@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from hpo_vs_adapt.optim.base import Rule
     from hpo_vs_adapt.records.trials import Value
 
-__all__ = ["BATCH_SIZE", "Known"]
+__all__ = ["BATCH_SIZE", "MOST", "Known", "check_count"]
 
 BATCH_SIZE = "batch_size"
 """What can be tuned and swept besides the rule's settings."""
+
+MOST = 100_000
+"""Values of a range, combinations of a grid, trials of a tuner at most."""
 
 _batch_size = fields.as_count(1, "a positive integer")
 
@@ -162,19 +166,35 @@ class Known:
 def _spaced(path: str, given: RangeSchema) -> list[float]:
     """Return the points of a range, rounded to 12 digits so that decades are exact."""
     low, high, last = given.low, given.high, given.points - 1
+    check_count(f"{path}.points", given.points)
     if not low < high:
         raise must(f"{path}.low", f"less than `high` ({high:g})", low)
-    if not given.log:
-        return [float(f"{low + (high - low) * i / last:.12g}") for i in range(last + 1)]
-    if not low > 0:
+    if given.log and not low > 0:
         raise must(f"{path}.low", "a number > 0 on a log scale", low)
-    ratio = high / low
-    return [float(f"{low * ratio ** (i / last):.12g}") for i in range(last + 1)]
+    width = high / low if given.log else high - low
+    if not math.isfinite(width):
+        raise must(f"{path}.high", f"nearer to `low` ({low:g})", high)
+    steps = [i / last for i in range(last + 1)]
+    if given.log:
+        return [float(f"{low * width**step:.12g}") for step in steps]
+    return [float(f"{low + width * i / last:.12g}") for i in range(last + 1)]
 
 
 def _distinct(path: str, values: list[Value]) -> tuple[Value, ...]:
-    for i, value in enumerate(values):
+    seen = set()
+    for value in values:
         # True == 1 in Python, but a flag and a number are different values.
-        if any(value == other and type(value) is type(other) for other in values[:i]):
+        if (type(value), value) in seen:
             raise FieldError(f"`{path}` must not repeat a value; got {value!r} twice.")
+        seen.add((type(value), value))
     return tuple(values)
+
+
+def check_count(path: str, number: int) -> None:
+    """Refuse more of something than anybody can train.
+
+    Raises:
+        FieldError: If there are more than `MOST`.
+    """
+    if number > MOST:
+        raise must(path, f"at most {MOST:,}", number)

@@ -60,6 +60,7 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
         ImportError,
         OSError,
         RuntimeError,
+        ValueError,  # a NUL in a path
         optuna.exceptions.OptunaError,
         sqlalchemy.exc.SQLAlchemyError,
     ) as error:
