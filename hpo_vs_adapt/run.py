@@ -101,8 +101,8 @@ def run_study(
         listeners += [] if progress is None else [Monitor(progress)]
         listeners += [Annotations(study, studies)]
         plan = Plan(study, store, listeners)
-        plan.advance()
         try:
+            plan.advance()
             plan.listeners.changed(None)
             if not plan.finished:
                 # Ray takes seconds to import; a study that is done does without.
@@ -110,7 +110,7 @@ def run_study(
 
                 run_packs(plan, study.resources, address, verbose)
         finally:
-            plan.listeners.closed()  # also of what was done before an interrupt
+            plan.listeners.closed()  # of what was done, whatever ended it
     return _results(plan)
 
 
