@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import equal_arrays
+
 __all__ = ["checked_passes", "expected_finite_list", "expected_running_time"]
 
 
@@ -79,13 +81,7 @@ def checked_passes(
         ValueError: If the shapes differ, a cost is negative or not finite, or a number
             of hits is negative or not finite.
     """
-    spent = np.asarray(costs, dtype=np.float64)
-    met = np.asarray(hits, dtype=np.float64)
-    if spent.ndim != 1 or spent.shape != met.shape:
-        raise ValueError(
-            "`costs` and `hits` must be one-dimensional and equally long; "
-            f"got shapes {spent.shape} and {met.shape}."
-        )
+    spent, met = equal_arrays("`costs` and `hits`", costs, hits)
     if not (np.isfinite(spent) & (spent >= 0)).all():
         raise ValueError(
             f"`costs` must be finite and not negative; got {spent.tolist()!r}. "

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_columns, check_least
 from hpo_vs_adapt.metrics.basics.direction import MODES, metric_signs
 
 __all__ = ["RecordCurves", "first_reaching", "record_curves"]
@@ -79,9 +80,9 @@ def record_curves(
     sustained: int = 1,
 ) -> RecordCurves:
     """Return the evaluations that count for each record; see `retarget`."""
-    _check_columns(records, curves)
-    if sustained < 1:
-        raise ValueError(f"`sustained` must be at least 1; got {sustained!r}.")
+    check_columns("records", records, _RECORDS, "Results.records")
+    check_columns("curves", curves, _CURVES, "Results.curves")
+    check_least("sustained", sustained, 1)
     spent = records["cost"].to_numpy(dtype=float)
     lost = np.zeros(len(records))
     if "lost" in records.columns:
@@ -160,17 +161,6 @@ def _signs(workloads: pd.Series, modes: Mapping[str, str]) -> NDArray[np.float64
                 f"got {modes.get(workload)!r} for {workload!r}."
             )
     return np.asarray(metric_signs(workloads, modes), dtype=np.float64)
-
-
-def _check_columns(records: pd.DataFrame, curves: pd.DataFrame) -> None:
-    tables = {"records": (records, _RECORDS), "curves": (curves, _CURVES)}
-    for name, (table, needed) in tables.items():
-        missing = [column for column in needed if column not in table.columns]
-        if missing:
-            raise ValueError(
-                f"`{name}` must have the columns of `Results.{name}`; "
-                f"missing {missing!r}."
-            )
 
 
 def _sorted(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_least, equal_arrays
 from hpo_vs_adapt.metrics.basics.direction import Direction
 
 __all__ = ["Crossing", "finite_part", "first_hit", "target_crossing"]
@@ -94,11 +95,15 @@ def target_crossing(
     Time to target with first and sustained crossings: Dahl et al., "Benchmarking Neural
     Network Training Algorithms", 2023 (arXiv 2306.07179).
     """
-    costs, values = _curve(cost, value)
+    costs, values = equal_arrays("`cost` and `value`", cost, value)
+    if not np.isfinite(costs).all() or (np.diff(costs) < 0).any():
+        raise ValueError(
+            f"`cost` must be finite and never decrease; got {costs.tolist()!r}. "
+            "Sort the evaluations by step."
+        )
     if math.isnan(target):
         raise ValueError(f"`target` must be a number; got {target!r}.")
-    if sustained < 1:
-        raise ValueError(f"`sustained` must be at least 1; got {sustained!r}.")
+    check_least("sustained", sustained, 1)
     at = first_hit(values, target, mode)
     if at is None:
         return Crossing(math.inf, math.inf, float(costs[-1]) if costs.size else 0.0)
@@ -108,21 +113,3 @@ def target_crossing(
         sustained=math.inf if start is None else float(costs[start]),
         after=float(costs[at - 1]) if at else 0.0,
     )
-
-
-def _curve(
-    cost: ArrayLike, value: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    costs = np.asarray(cost, dtype=np.float64)
-    values = np.asarray(value, dtype=np.float64)
-    if costs.ndim != 1 or costs.shape != values.shape:
-        raise ValueError(
-            "`cost` and `value` must be one-dimensional and equally long; "
-            f"got shapes {costs.shape} and {values.shape}."
-        )
-    if not np.isfinite(costs).all() or (np.diff(costs) < 0).any():
-        raise ValueError(
-            f"`cost` must be finite and never decrease; got {costs.tolist()!r}. "
-            "Sort the evaluations by step."
-        )
-    return costs, values

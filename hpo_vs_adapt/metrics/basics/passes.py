@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.checks import check_columns
+
 __all__ = [
     "PARTS",
     "PASS_COLUMNS",
@@ -153,11 +155,7 @@ def role_rows(trials: pd.DataFrame, role: str) -> pd.DataFrame:
         ValueError: If a column is missing, or a cost, or the `cost_to_target` of a
             trial that hit, is negative or not finite.
     """
-    missing = [name for name in _NEEDED if name not in trials.columns]
-    if missing:
-        raise ValueError(
-            f"`trials` must have the columns of `Results.records`; missing {missing!r}."
-        )
+    check_columns("trials", trials, _NEEDED, "Results.records")
     rows = trials[trials["role"] == role]
     rows = rows.astype({"hit": bool, "failed": bool, "cost": float})
     rows = rows.astype({"cost_to_target": float, "best_metric": float})

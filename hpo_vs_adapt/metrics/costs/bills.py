@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.cost import expected_running_time
 from hpo_vs_adapt.metrics.basics.passes import (
     arm_passes,
@@ -151,8 +152,7 @@ def reference_ratios(
     Raises:
         ValueError: As in `arm_passes`, or if `confidence` is not between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     tail = (1 - confidence) / 2
     groups = _by_arm(arm_passes(trials, failure_price))
     bases = {

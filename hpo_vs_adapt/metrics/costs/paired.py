@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.passes import pass_parts, priced, role_rows
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_ert_influence
 
@@ -64,8 +65,7 @@ def paired_ratios(
     Common random numbers: Law, "Simulation Modeling and Analysis", 5th ed. 2015,
     chapter 11.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     arms = _units(trials, failure_price)
     rows: list[tuple[str, str, float, float, float, int]] = []

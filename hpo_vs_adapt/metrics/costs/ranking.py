@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence, check_least
 from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.costs.bills import arm_bills, reference_ratios
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_bill_draws
@@ -182,10 +183,8 @@ def bill_ranks(
     Intervals of ranks from draws: Goldstein & Spiegelhalter, "League Tables and Their
     Limitations", JRSS A, 1996.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
-    if samples < 1:
-        raise ValueError(f"`samples` must be at least 1; got {samples!r}.")
+    check_confidence(confidence)
+    check_least("samples", samples, 1)
     tail = (1 - confidence) / 2
     parts = []
     for workload, group in passes.groupby("workload", sort=True):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_columns
 from hpo_vs_adapt.metrics.basics.cost import expected_running_time
 from hpo_vs_adapt.metrics.replay.curve_grid import CurveGrid
 from hpo_vs_adapt.metrics.replay.halving import halving_race, hyperband_race
@@ -150,11 +151,7 @@ def tuner_bills(
     Raises:
         ValueError: If a column is missing, or as in `ert_interval`.
     """
-    missing = [name for name in REPLAY_COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(
-            f"`table` must have the columns of `replay_tuner`; missing {missing!r}."
-        )
+    check_columns("table", table, REPLAY_COLUMNS, "replay_tuner")
     apart = [name for name in table.columns if name not in REPLAY_COLUMNS]
     groups = table.groupby(apart, sort=True, dropna=False) if apart else [((), table)]
     found = ["repetitions", "hits", "bill", "bill_low", "bill_high", "latency", "best"]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import integrate
 
+from hpo_vs_adapt.metrics.basics.checks import equal_arrays
 from hpo_vs_adapt.metrics.basics.direction import Direction
 
 __all__ = [
@@ -50,13 +51,7 @@ def sorted_curve(
     """
     if scale not in ("log", "linear"):
         raise ValueError(f"`scale` must be 'log' or 'linear'; got {scale!r}.")
-    given = np.asarray(settings, dtype=np.float64)
-    found = np.asarray(values, dtype=np.float64)
-    if given.ndim != 1 or given.shape != found.shape:
-        raise ValueError(
-            f"`lrs` and `{name}` must be one-dimensional and equally long; "
-            f"got shapes {given.shape} and {found.shape}."
-        )
+    given, found = equal_arrays(f"`lrs` and `{name}`", settings, values)
     if not np.isfinite(given).all() or (scale == "log" and not (given > 0).all()):
         rule = "finite and positive" if scale == "log" else "finite"
         raise ValueError(f"`lrs` must be {rule}; got {given.tolist()!r}.")

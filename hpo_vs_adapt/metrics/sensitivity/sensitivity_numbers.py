@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.checks import check_columns
 from hpo_vs_adapt.metrics.sensitivity.curve_axes import best_place, gains_on_axis
 from hpo_vs_adapt.metrics.sensitivity.lr_curves import (
     basin_width,
@@ -145,11 +146,7 @@ def _swept_trials(
     if not 0 < share <= 1:
         raise ValueError(f"`share` must be above 0 and at most 1; got {share!r}.")
     needed = ["key", "step", "cost", "validation_loss"]
-    missing = [name for name in needed if name not in curves.columns]
-    if missing:
-        raise ValueError(
-            f"`curves` must have the columns of `Results.curves`; missing {missing!r}."
-        )
+    check_columns("curves", curves, needed, "Results.curves")
     trials, points = sweep_trials(records)
     own = curves.loc[curves["key"].isin(trials["key"]), needed]
     starts = own[own["step"] == 0].drop_duplicates("key").set_index("key")

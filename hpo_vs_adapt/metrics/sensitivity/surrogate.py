@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_least
 from hpo_vs_adapt.metrics.sensitivity.forest import Forest, cross_validated
 from hpo_vs_adapt.metrics.sensitivity.tunings import Tuning, tunings
 
@@ -54,8 +55,7 @@ def partial_dependence(
     Partial dependence: Friedman, "Greedy Function Approximation", Annals of Statistics
     2001, section 8.2.
     """
-    if points < 2:
-        raise ValueError(f"`points` must be at least 2; got {points!r}.")
+    check_least("points", points, 2)
     rows: list[tuple[Any, ...]] = []
     for tuning in tunings(records, modes or {}):
         if tuning.axes:

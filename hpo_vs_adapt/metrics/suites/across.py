@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from hpo_vs_adapt.metrics.basics.checks import check_columns
 from hpo_vs_adapt.metrics.suites.profiles import (
     data_profile,
     leave_one_out_scores,
@@ -124,11 +125,7 @@ def budget_profiles(
 def _times(bills: pd.DataFrame) -> pd.DataFrame:
     """Return bills, arms by workloads, ``inf`` where the target was never met."""
     needed = ("workload", "arm", "trials", "bill")
-    missing = [name for name in needed if name not in bills.columns]
-    if missing:
-        raise ValueError(
-            f"`bills` must have the columns of `arm_bills`; missing {missing!r}."
-        )
+    check_columns("bills", bills, needed, "arm_bills")
     twice = bills[bills.duplicated(["workload", "arm"])]
     if len(twice):
         first = twice.iloc[0]

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.passes import arm_passes
 
 __all__ = ["IMPROVEMENT_COLUMNS", "improvement"]
@@ -60,8 +61,7 @@ def improvement(
     Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic, Part 2",
     Statistics in Medicine, 2006.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     passes = arm_passes(trials, failure_price)
     arms = np.unique(passes["arm"].to_numpy(dtype=object).astype(str))
     size = (len(arms), len(arms))

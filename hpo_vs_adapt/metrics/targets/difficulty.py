@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence, check_least
 from hpo_vs_adapt.metrics.basics.crossings import RecordCurves, record_curves
 from hpo_vs_adapt.metrics.basics.passes import pass_parts, priced, role_rows
 from hpo_vs_adapt.metrics.targets.retargeting import at_level, checked_targets
@@ -85,10 +86,8 @@ def target_sweep(
         ValueError: As in `retarget` and `arm_passes`, if `points` is below 2, or
             `confidence` is not between 0 and 1.
     """
-    if points < 2:
-        raise ValueError(f"`points` must be at least 2; got {points!r}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_least("points", points, 2)
+    check_confidence(confidence)
     policy = role_rows(records, "policy")
     known = checked_targets(policy["workload"], targets)
     paths = record_curves(policy, curves, modes)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.metrics.basics.passes import STREAM, role_rows
 from hpo_vs_adapt.metrics.tuners.best_of_k import (
@@ -113,8 +114,7 @@ def best_of_k_table(
     Tang et al., ACL 2020 (arXiv 2004.13705); band: Lourie, Cho and He, NAACL 2024
     (arXiv 2311.09480); see `best_of_k` and `best_of_k_band`.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     parts = []
     for search in _searches(records, modes or {}):
         known = (bounds or {}).get(search.workload, (-math.inf, math.inf))

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from opda.nonparametric import EmpiricalDistribution
 from scipy.special import gammaln
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
+
 __all__ = ["BAND_COLUMNS", "Estimator", "best_of_k", "best_of_k_band"]
 
 BAND_COLUMNS = ("k", "low", "median", "high")
@@ -126,8 +128,7 @@ def best_of_k_band(
     """
     ordered = _sorted(values)
     draws = np.atleast_1d(_checked_draws(ks))
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     floor, ceiling = bounds
     outside = ordered[~((ordered >= floor) & (ordered <= ceiling))]
     if outside.size:

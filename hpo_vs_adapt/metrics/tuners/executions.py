@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_least
 from hpo_vs_adapt.metrics.basics.crossings import (
     RecordCurves,
     first_reaching,
@@ -64,10 +65,8 @@ def simulated_executions(
     Raises:
         ValueError: As in `tuning_curves`.
     """
-    if points < 2:
-        raise ValueError(f"`points` must be at least 2; got {points!r}.")
-    if samples < 1:
-        raise ValueError(f"`samples` must be at least 1; got {samples!r}.")
+    check_least("points", points, 2)
+    check_least("samples", samples, 1)
     policy = role_rows(records, "policy")
     table = record_curves(policy, curves, modes)
     first = _first_costs(table)

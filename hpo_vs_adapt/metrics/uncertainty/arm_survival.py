@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.passes import role_rows
 from hpo_vs_adapt.metrics.uncertainty.survival import (
     SURVIVAL_COLUMNS,
@@ -112,8 +113,7 @@ def restricted_mean_table(
     Methodology, 2013; units of unequal size as a ratio of means: Cochran, "Sampling
     Techniques", 3rd ed. 1977, chapter 6.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     rows: list[tuple[Any, ...]] = []
     for workload, arm, own in _arms(records):
         if workload not in horizons:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence, check_least
 from hpo_vs_adapt.metrics.uncertainty.arm_runs import METRICS, arm_runs, run_scores
 
 __all__ = ["IQM_ACROSS_COLUMNS", "IQM_COLUMNS", "iqm_across", "iqm_table"]
@@ -91,7 +92,8 @@ def iqm_table(
     (arXiv 2108.13264); Owen, "The Pigeonhole Bootstrap", Annals of Applied Statistics
     2007.
     """
-    _check(samples, confidence)
+    check_confidence(confidence)
+    check_least("samples", samples, 1)
     runs = arm_runs(records, modes)
     rows = []
     for place, own in runs.groupby(_ARM, sort=True):
@@ -136,7 +138,8 @@ def iqm_across(
     Agarwal et al., NeurIPS 2021 (arXiv 2108.13264); scale: Adkins, Bowling & White,
     2024 (arXiv 2412.07165).
     """
-    _check(samples, confidence)
+    check_confidence(confidence)
+    check_least("samples", samples, 1)
     runs = run_scores(arm_runs(records, modes), modes or {})
     everywhere = runs["workload"].nunique()
     rows = []
@@ -148,13 +151,6 @@ def iqm_across(
             means = list(_means(crossed, confidence))
         rows.append((str(arm), len(parts), len(own), *means))
     return pd.DataFrame(rows, columns=list(IQM_ACROSS_COLUMNS))
-
-
-def _check(samples: int, confidence: float) -> None:
-    if not samples >= 1:
-        raise ValueError(f"`samples` must be at least 1; got {samples!r}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
 
 
 def _crossed(own: pd.DataFrame, samples: int, seed: int) -> _Runs:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence, check_least
 from hpo_vs_adapt.metrics.basics.cost import checked_passes
 from hpo_vs_adapt.metrics.uncertainty.bca import bca_quantiles
 
@@ -57,8 +58,7 @@ def ert_interval(
         ValueError: If `confidence` is not between 0 and 1, or the passes are invalid
             (`expected_running_time`).
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     tail = (1 - confidence) / 2
     bounds = log_ert_quantiles(costs, hits, [tail, 1 - tail], seed)
     with np.errstate(over="ignore"):  # two passes far apart know no upper bound
@@ -159,8 +159,7 @@ def first_probability(
     Raises:
         ValueError: If `samples` is below 1, or the passes are invalid.
     """
-    if samples < 1:
-        raise ValueError(f"`samples` must be at least 1; got {samples!r}.")
+    check_least("samples", samples, 1)
     rows = []
     for workload, group in passes.groupby("workload", sort=True):
         arms = {str(arm): one for arm, one in group.groupby("arm", sort=True)}

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence
 from hpo_vs_adapt.metrics.basics.passes import arm_passes
 from hpo_vs_adapt.metrics.uncertainty.intervals import log_ert_influence, log_ert_spread
 
@@ -142,8 +143,7 @@ def _check(ratio: float, power: float, confidence: float) -> None:
             f"`ratio` must be above 0, finite and not 1; got {ratio!r}. "
             "Equal bills cannot be told apart by any number of seeds."
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     if not 1 - confidence < power < 1:
         raise ValueError(
             f"`power` must be between 1 - `confidence` and 1; got {power!r}. "

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from hpo_vs_adapt.metrics.basics.checks import check_confidence, equal_arrays
+
 __all__ = ["SURVIVAL_COLUMNS", "restricted_mean", "survival"]
 
 SURVIVAL_COLUMNS = ("cost", "at_risk", "survival", "low", "high")
@@ -59,8 +61,7 @@ def survival(
     Failure Time Data", 1980; bounds without or with hits alone: Clopper and Pearson,
     Biometrika 1934.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}.")
+    check_confidence(confidence)
     ended, met = _checked(times, hits)
     if not np.isfinite(ended).any():
         return pd.DataFrame(columns=list(SURVIVAL_COLUMNS), dtype=np.float64)
@@ -130,13 +131,7 @@ def restricted_mean(times: ArrayLike, hits: ArrayLike, horizon: float) -> float:
 def _checked(
     times: ArrayLike, hits: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    ended = np.asarray(times, dtype=np.float64)
-    met = np.asarray(hits, dtype=np.float64)
-    if ended.ndim != 1 or ended.shape != met.shape:
-        raise ValueError(
-            "`times` and `hits` must be one-dimensional and equally long; "
-            f"got shapes {ended.shape} and {met.shape}."
-        )
+    ended, met = equal_arrays("`times` and `hits`", times, hits)
     if not np.isin(met, (0, 1)).all():
         raise ValueError(f"`hits` must be true or false; got {met.tolist()!r}.")
     if not (ended >= 0).all():
