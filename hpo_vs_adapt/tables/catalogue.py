@@ -21,7 +21,7 @@ from hpo_vs_adapt.tables.published import compare_published
 from hpo_vs_adapt.tables.races import make_race, make_training
 from hpo_vs_adapt.tables.spending import make_ledger
 from hpo_vs_adapt.tables.study_tables import StudyTables
-from hpo_vs_adapt.wording import nearest
+from hpo_vs_adapt.wording import Problem, nearest
 
 __all__ = ["CATALOGUE", "Entry", "Tables", "UnknownTable"]
 
@@ -29,7 +29,7 @@ _RETRAININGS = np.unique(np.geomspace(1, 1000, 31).round())
 _PRICES = np.linspace(0, 1, 21)
 
 
-class UnknownTable(KeyError):
+class UnknownTable(Problem, KeyError):
     """A name that no table has, in one sentence."""
 
     def __str__(self) -> str:

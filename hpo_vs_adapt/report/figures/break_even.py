@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -95,7 +94,8 @@ def _draw(
 
 def _drawable(costs: pd.Series[float]) -> pd.Series[bool]:
     """Return which costs a log axis can show: bills may be 0, or not known."""
-    return np.isfinite(costs.astype(float)) & (costs > 0)
+    known = costs.astype(float)
+    return (known > 0) & (known < math.inf)
 
 
 def draw_break_even(scene: Scene) -> Iterator[Drawing]:
