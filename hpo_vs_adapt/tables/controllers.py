@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import rows_of, stacked
 from hpo_vs_adapt.tables.runs import curves_of, winning_runs
 from hpo_vs_adapt.tables.study_tables import StudyTables
 
@@ -50,7 +50,7 @@ def make_rates(given: StudyTables) -> pd.DataFrame:
         for quantity in ("lr", "momentum"):
             band = _band(logged, quantity).assign(workload=str(workload), arm=str(arm))
             tables.append(band.assign(quantity=quantity, kind=str(kind)))
-    return _concat(tables, RATE_COLUMNS)
+    return stacked(tables, RATE_COLUMNS)
 
 
 def make_controllers(given: StudyTables) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def make_controllers(given: StudyTables) -> pd.DataFrame:
         long = curve.melt("step", names, var_name="quantity")
         place = {"workload": row.workload, "arm": row.arm, "seed": row.seed}
         tables.append(long[long["value"].abs() < float("inf")].assign(**place))
-    return _concat(tables, CONTROLLER_COLUMNS)
+    return stacked(tables, CONTROLLER_COLUMNS)
 
 
 def _band(curves: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -83,10 +83,3 @@ def _band(curves: pd.DataFrame, quantity: str) -> pd.DataFrame:
     by_step = finite.groupby("step")[quantity]
     band = by_step.agg(["median", "min", "max", "count"]).reset_index()
     return band.rename(columns={"min": "low", "max": "high", "count": "paths"})
-
-
-def _concat(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    filled = [table for table in tables if len(table)]
-    if not filled:
-        return pd.DataFrame(columns=list(columns))
-    return pd.concat(filled, ignore_index=True)[list(columns)]

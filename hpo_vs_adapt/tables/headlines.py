@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt.metrics import reference_ratios, seeds_needed
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import of_workload, rows_of
 from hpo_vs_adapt.tables.study_tables import StudyTables
 
 __all__ = ["HEADLINE_COLUMNS", "RIVALS", "SURE", "candidates", "make_headlines", "tied"]
@@ -65,7 +65,7 @@ def make_headlines(given: StudyTables, bills: pd.DataFrame) -> pd.DataFrame:
     """
     sorts = {arm.name: _sort(arm.by) for arm in given.study.arms}
     rows = [
-        _headline(given, entry.name, bills[bills["workload"] == entry.name], sorts)
+        _headline(given, entry.name, of_workload(bills, entry.name), sorts)
         for entry in given.study.workloads
     ]
     return pd.DataFrame(rows, columns=list(HEADLINE_COLUMNS))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.metrics.basics.hits import finite_part
 from hpo_vs_adapt.study import WorkloadEntry
+from hpo_vs_adapt.tables.rows import stacked
 from hpo_vs_adapt.tables.runs import curves_of, winning_runs
 from hpo_vs_adapt.tables.study_tables import StudyTables
 
@@ -101,7 +102,7 @@ def _banded(
             ]
             band = _band(list(paths(entry, rows, worst)))
             tables.append(band.assign(workload=entry.name, arm=arm.name))
-    return _concat(tables, ["workload", "arm", "cost", *_BAND, "paths"])
+    return stacked(tables, ["workload", "arm", "cost", *_BAND, "paths"])
 
 
 def _band(paths: list[_Path]) -> pd.DataFrame:
@@ -164,10 +165,3 @@ def _worst(given: StudyTables, entry: WorkloadEntry) -> float:
     if not len(start):
         return 0.0
     return direction.worst(start)
-
-
-def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    filled = [table for table in tables if len(table)]
-    if not filled:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(filled, ignore_index=True)[columns]

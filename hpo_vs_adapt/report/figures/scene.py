@@ -16,6 +16,7 @@ from hpo_vs_adapt.report.figures.naming import NAMED, name_arms, say_others
 from hpo_vs_adapt.report.figures.scales import add_legend
 from hpo_vs_adapt.report.figures.svg import svg_text
 from hpo_vs_adapt.study import Study, WorkloadEntry
+from hpo_vs_adapt.tables.rows import of_workload
 from hpo_vs_adapt.wording import series
 
 __all__ = [
@@ -108,8 +109,7 @@ class Scene:
 
     def of(self, name: str) -> pd.DataFrame:
         """Return the rows of the workload in a table."""
-        table = self.tables[name]
-        return table[table["workload"] == self.entry.name].reset_index(drop=True)
+        return of_workload(self.tables[name], self.entry.name)
 
     def named(
         self, table: pd.DataFrame, order: Iterable[str] = (), most: int = NAMED
@@ -157,10 +157,8 @@ def make_scene(
     tables: Mapping[str, pd.DataFrame],
 ) -> Scene:
     """Return what the figures of a workload are drawn from."""
-    bills, trials = (
-        table[table["workload"] == entry.name]
-        for table in (tables["bills"], tables["trials"])
-    )
+    bills = of_workload(tables["bills"], entry.name)
+    trials = of_workload(tables["trials"], entry.name)
     return Scene(
         study=study,
         entry=entry,

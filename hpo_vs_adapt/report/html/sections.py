@@ -21,6 +21,7 @@ from hpo_vs_adapt.report.html.target_control import TargetControl, make_target_c
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
 from hpo_vs_adapt.report.sentences.verdict import goal
 from hpo_vs_adapt.study import Study, WorkloadEntry
+from hpo_vs_adapt.tables.rows import of_workload
 
 __all__ = ["Topic", "WorkloadSection", "make_workload_section"]
 
@@ -127,17 +128,17 @@ def make_workload_section(
     control = make_target_control(
         entry,
         f"{anchor}-sweep",
-        _of(tables["target_sweep"], entry),
+        of_workload(tables["target_sweep"], entry.name),
         [arm.name for arm in study.arms],
     )
-    flops = flops_per_gradient(_of(tables["trials"], entry))
+    flops = flops_per_gradient(of_workload(tables["trials"], entry.name))
     return WorkloadSection(
         anchor=anchor,
         name=entry.name,
         goal=goal(entry),
         facts=_facts(entry),
         metric=entry.metric.name,
-        rows=make_arm_rows(_of(tables["bills"], entry), flops),
+        rows=make_arm_rows(of_workload(tables["bills"], entry.name), flops),
         topics=_topics(anchor, own, figures, beside, control, flops > 0),
         control=control,
     )
@@ -187,7 +188,3 @@ def _facts(entry: WorkloadEntry) -> tuple[str, ...]:
         f"evaluated {evaluation}",
         f"{entry.precision}, split: {entry.split}",
     )
-
-
-def _of(table: pd.DataFrame, entry: WorkloadEntry) -> pd.DataFrame:
-    return table[table["workload"] == entry.name].reset_index(drop=True)

@@ -21,7 +21,7 @@ from hpo_vs_adapt.report.html.cells import (
     words,
 )
 from hpo_vs_adapt.report.html.sensitivity_tables import SENSITIVITY
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import of_workload, rows_of
 from hpo_vs_adapt.wording import (
     UNKNOWN,
     amount,
@@ -47,7 +47,7 @@ def make_workload_tables(
 
     def shown(sheet: Sheet) -> PageTable:
         table = tables[sheet.file]
-        return sheet.show(table[table["workload"] == workload], anchor)
+        return sheet.show(of_workload(table, workload), anchor)
 
     return {
         topic: [table for table in map(shown, sheets) if table.rows]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import of_workload, rows_of
 from hpo_vs_adapt.wording import counted, named, percent, rate
 
 __all__ = ["make_care", "make_changes"]
@@ -33,15 +33,15 @@ def make_changes(
         headline: Its row of the table of headlines.
         tables: Of the study, see `tables.catalogue`.
     """
-    pairs = _at(tables["break_even"], headline.workload)
+    pairs = of_workload(tables["break_even"], headline.workload)
     pair = pairs[
         (pairs["tuned"] == headline.tuned) & (pairs["other"] == headline.untuned)
     ]
     for row in rows_of(pair):
         yield "More trainings", _retraining(row)
         yield from _cheaper_failures(row)
-        yield from _workers(row, _at(tables["by_workers"], headline.workload))
-    yield from _targets(_at(tables["target_sweep"], headline.workload))
+        yield from _workers(row, of_workload(tables["by_workers"], headline.workload))
+    yield from _targets(of_workload(tables["target_sweep"], headline.workload))
 
 
 def make_care(numbers: pd.DataFrame, workload: str, batch_size: int) -> str:
@@ -52,7 +52,7 @@ def make_care(numbers: pd.DataFrame, workload: str, batch_size: int) -> str:
         workload: Label in the study.
         batch_size: That the study trains it with.
     """
-    own = _at(numbers, workload)
+    own = of_workload(numbers, workload)
     own = own[(own["batch_size"] == batch_size) & own["hit_decades"].notna()]
     # Where other settings were swept too, no single stretch is the arm's.
     own = own.drop_duplicates("arm", keep=False)
@@ -73,10 +73,6 @@ def make_care(numbers: pd.DataFrame, workload: str, batch_size: int) -> str:
         "Half of the seeds or more meet the target over so many decades of learning"
         f" rates{tried and f', {tried}'}: {named(said, _MOST_SWEPT)}."
     )
-
-
-def _at(table: pd.DataFrame, workload: str) -> pd.DataFrame:
-    return table[table["workload"] == workload]
 
 
 def _stretch(arm: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from hpo_vs_adapt.study import Study
+from hpo_vs_adapt.tables.rows import of_workload
 from hpo_vs_adapt.wording import amount, counted, named, series
 
 __all__ = ["make_doubts"]
@@ -32,10 +33,8 @@ def make_doubts(
     """
     if not headline.trials:
         return
-    bills, ranking = (
-        table[table["workload"] == headline.workload]
-        for table in (tables["bills"], tables["ranking"])
-    )
+    bills = of_workload(tables["bills"], headline.workload)
+    ranking = of_workload(tables["ranking"], headline.workload)
     yield from _never(headline, bills)
     if not headline.met:
         return

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.tables.headlines import tied
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import of_workload, rows_of
 from hpo_vs_adapt.wording import (
     UNKNOWN,
     amount,
@@ -134,7 +134,7 @@ def _mean_ratio(arm: Any, reference: str | None) -> str:
 
 def _row(headline: Any, tables: Mapping[str, pd.DataFrame]) -> OverviewRow:
     bills = tables["bills"]
-    own = bills[bills["workload"] == headline.workload]
+    own = of_workload(bills, headline.workload)
     leader = next(rows_of(own[own["arm"] == headline.leader]), None)
     if leader is None:
         never = "never met" if headline.trials else "no trial yet"

@@ -13,7 +13,7 @@ from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.sentences.shortfalls import failures, unfinished
 from hpo_vs_adapt.study import Study, WorkloadEntry
 from hpo_vs_adapt.tables.headlines import SURE, candidates, tied
-from hpo_vs_adapt.tables.rows import rows_of
+from hpo_vs_adapt.tables.rows import of_workload, rows_of
 from hpo_vs_adapt.wording import (
     amount,
     counted,
@@ -65,7 +65,7 @@ def make_verdicts(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[Verd
     """
     bills, headlines = tables["bills"], tables["headlines"]
     return [
-        _verdict(entry, bills[bills["workload"] == entry.name], row)
+        _verdict(entry, of_workload(bills, entry.name), row)
         for entry, row in zip(study.workloads, rows_of(headlines), strict=True)
     ]
 
