@@ -14,7 +14,7 @@ from hpo_vs_adapt.optim.reductions import (
 
 # Of float32 sums of a block, relative: one entry after another, each rounded once, by
 # errors that are independent. Wider vectors of a processor only shorten the row.
-ROUNDING = 2.0**-24 * 2**17**0.5
+ROUNDING = 2.0**-24 * (2**17) ** 0.5
 
 SIZES = [1, 7, 2**17, 2**17 + 1, 300_001]
 
