@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import dataclasses
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hpo_vs_adapt.records.trials import TrialSpec, Value
 if TYPE_CHECKING:
     from hpo_vs_adapt.plan.prepared import PreparedWorkload
 
-__all__ = ["PackJob", "pack_group"]
+__all__ = ["PackJob", "furthest", "pack_group"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,6 +66,13 @@ def pack_group(
         _shared(dict(spec.settings), rule),
         spec.seed if prepared.apart_by_seed else None,
     )
+
+
+def furthest(specs: Sequence[TrialSpec]) -> TrialSpec:
+    """Return the trial that serves all who ask for it: the one that runs longest."""
+    stops = {spec.stop_at for spec in specs}
+    stop_at = stops.pop() if len(stops) == 1 else None
+    return dataclasses.replace(specs[0], stop_at=stop_at)
 
 
 def _shared(settings: Mapping[str, Value], rule: type[Rule]) -> Hashable:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from hpo_vs_adapt.engines.packs.pack import LOOP_VERSION
 from hpo_vs_adapt.plan.events import Answer, Listener, Listeners
 from hpo_vs_adapt.plan.lineup import Lineup
-from hpo_vs_adapt.plan.packs import PackJob, pack_group
+from hpo_vs_adapt.plan.packs import PackJob, furthest, pack_group
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
 from hpo_vs_adapt.plan.tracks import Request, Track
 from hpo_vs_adapt.plan.tuning import Proposal
@@ -68,11 +68,6 @@ class Plan:
     def finished(self) -> bool:
         """Whether every stream has all its results."""
         return all(track.finished for track in self.tracks)
-
-    @property
-    def training(self) -> int:
-        """Number of trials that are in packs and have not ended."""
-        return len(self._training)
 
     @property
     def open_groups(self) -> int:
@@ -228,7 +223,7 @@ class Plan:
             self._training[key] = self._waiting.pop(key)
         for request in itertools.chain(*requests):
             self.listeners.started(request)
-        specs = tuple(_furthest(shared) for shared in requests)
+        specs = tuple(furthest([r.spec for r in shared]) for shared in requests)
         self._packs += 1
         return self._pack(keys, specs, requests[0][0])
 
@@ -252,10 +247,3 @@ class Plan:
         if ":" not in reference:
             reference = f"{cls.__module__}:{cls.__name__}"
         return ship(reference, self.base)
-
-
-def _furthest(requests: list[Request]) -> TrialSpec:
-    """Return the trial that serves all who ask for it: the one that runs longest."""
-    stops = {request.spec.stop_at for request in requests}
-    stop_at = stops.pop() if len(stops) == 1 else None
-    return dataclasses.replace(requests[0].spec, stop_at=stop_at)

@@ -77,6 +77,7 @@ class Annotations(Listener):
         self._counts: dict[Track, int] = {}
         self._trial_ids: dict[tuple[int, int], int] = {}
         self._next = time.monotonic() + _SECONDS
+        self._caught_up = False
 
     @override
     def opened(self, track: Track) -> None:
@@ -88,6 +89,7 @@ class Annotations(Listener):
 
     @override
     def changed(self, now: AtWork | None) -> None:
+        self._caught_up = True
         if time.monotonic() >= self._next:
             started = time.monotonic()
             self._renew()
@@ -96,7 +98,8 @@ class Annotations(Listener):
 
     @override
     def closed(self) -> None:
-        self._renew()
+        if self._caught_up:  # else less was told than what is there was made from
+            self._renew()
 
     def _renew(self) -> None:
         """Write what has changed since it was written last."""

@@ -84,7 +84,8 @@ class Monitor(Listener):
 
     @override
     def closed(self) -> None:
-        self._show(None)
+        if self._due:  # else it ended before there was anything to show
+            self._show(None)
         self._progress.close()
 
     def _show(self, now: AtWork | None) -> None:

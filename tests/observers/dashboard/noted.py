@@ -57,6 +57,7 @@ def train(study: Study, packs: int = 100) -> None:
         listeners = [StreamMirrors(studies), Annotations(study, studies)]
         plan = Plan(study, RecordStore(study.storage.records), listeners)
         plan.advance()
+        plan.listeners.changed(None)
         for _ in range(packs):
             job = plan.next_pack(1, lambda request: 100)
             if job is None:

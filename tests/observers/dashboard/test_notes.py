@@ -23,6 +23,7 @@ from hpo_vs_adapt.observers.dashboard.notes import escaped, trial_note
 from hpo_vs_adapt.observers.dashboard.storage import close_storage, open_storage
 from hpo_vs_adapt.observers.dashboard.streams import StreamMirrors
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies
+from hpo_vs_adapt.plan.events import Listener
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
 from hpo_vs_adapt.records.trials import EndReason
@@ -275,6 +276,22 @@ def test_what_is_written_already_is_not_written_again(study):
 
 
 @pytest.mark.slow
+def test_a_run_that_ends_before_all_is_told_leaves_notes_as_they_are(study):
+    class Impatient(Listener):
+        def told(self, answer):
+            raise KeyboardInterrupt
+
+    before = note(study, full("grid/0"))
+    with OptunaStudies(study.storage.optuna) as studies:
+        followers = [StreamMirrors(studies), Annotations(study, studies), Impatient()]
+        plan = Plan(study, RecordStore(study.storage.records), followers)
+        with pytest.raises(KeyboardInterrupt):
+            plan.advance()
+        plan.listeners.closed()
+    assert note(study, full("grid/0")) == before
+
+
+@pytest.mark.slow
 def test_notes_are_renewed_with_new_trials_and_keep_what_people_wrote(tmp_path):
     study = noted_study(tmp_path)
     train(study, packs=1)
@@ -313,6 +330,7 @@ def test_a_study_deleted_in_the_dashboard_stops_no_run(tmp_path):
         listeners = [StreamMirrors(studies), Annotations(study, studies)]
         plan = Plan(study, RecordStore(study.storage.records), listeners)
         plan.advance()
+        plan.listeners.changed(None)
         name = "tiny/iris_logreg/grid/0"
         optuna.delete_study(study_name=name, storage=study.storage.optuna)
         plan.listeners.closed()
