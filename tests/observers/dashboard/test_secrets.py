@@ -38,7 +38,7 @@ SPELLINGS = [
     for word in (PASSWORD, QUERY)
     for spell in (str, quote, quote_plus, lambda text: quote(text, safe=""))
 ]
-SPELLINGS += ["Gr8", "Qu3ry", "cret"]  # and none of it in any other spelling
+SPELLINGS += ["Gr8", "Qu3ry", "écret", "9cret"]  # and none of it in another spelling
 
 
 def seen(text: str) -> list[str]:
