@@ -126,7 +126,7 @@ def run(
     disk; the same command goes on from there.
     """
     with reporting(verbose) as secrets:
-        loaded = _load(study, secrets, smoke)
+        loaded = _load(study, secrets, smoke, log)
         with logging_trials(log, loaded) as logs:
             results = _train(loaded, address, verbose, logs)
             crashed = _show_results(results, out)
@@ -171,7 +171,7 @@ def report(
 ) -> None:
     """Write the report from the trials that are on disk, also while a run goes on."""
     with reporting(verbose) as secrets:
-        loaded = _load(study, secrets, smoke)
+        loaded = _load(study, secrets, smoke, log)
         from hpo_vs_adapt.cli.watching import watch_report
         from hpo_vs_adapt.run import load_results
 
@@ -298,8 +298,15 @@ def list_(
         make_console().print(view)
 
 
-def _load(file: Path, secrets: Secrets, smoke: bool = False) -> Study:
-    """Return the study in a file, and have its secrets hidden from now on."""
+def _load(
+    file: Path,
+    secrets: Secrets,
+    smoke: bool = False,
+    logs: Sequence[str] | None = None,
+) -> Study:
+    """Return the study in a file; hide its secrets and those of logs from now on."""
+    for log in logs or ():
+        secrets.learn(log.partition("=")[2])
     study = Study.from_yaml(file, smoke=smoke)
     secrets.learn(study.storage.records)
     secrets.learn(study.storage.optuna)

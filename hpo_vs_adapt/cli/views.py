@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpo_vs_adapt.observers.terminal.totals import duration
-from hpo_vs_adapt.wording import amount, interval, metric_value, probability
+from hpo_vs_adapt.wording import amount, counted, interval, metric_value, probability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +80,13 @@ def plan_view(plan: PlanSummary) -> Group:
         counts = (row.planned, row.found, row.planned - row.found)
         table.add_row(*_texts(row.workload, row.arm, row.role), *map(str, counts))
     missing = plan.trials - plan.found
-    lines = [
-        f"{plan.trials} trials planned, {plan.found} found on disk, {missing} missing.",
-    ]
+    trials = counted(plan.trials, "trial")
+    lines = [f"{trials} planned, {plan.found} found on disk, {missing} missing."]
     if missing:
         lines.append(
-            f"{plan.packs} packs can begin at once; the missing trials take about "
-            f"{amount(plan.sample_gradients)} sample gradients{_time(plan.seconds)}."
+            f"{counted(plan.packs, 'pack')} can begin at once; the missing trials take "
+            f"about {amount(plan.sample_gradients)} sample gradients"
+            f"{_time(plan.seconds)}."
         )
     return Group(table, Text(), *map(Text, lines))
 

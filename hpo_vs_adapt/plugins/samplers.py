@@ -95,7 +95,7 @@ def check_sampler(name: str, args: Mapping[str, Any]) -> None:
         _check_argument(name, key, value, known)
     try:
         make_sampler(cls, sampler_settings(name, args), 0, 0)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ImportError) as error:
         raise ValueError(
             f"`sampler_args` must be accepted by {name!r}; got {dict(args)!r}: {error}"
         ) from error

@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from hpo_vs_adapt.cli.app import app
+from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.study import Study, StudyError
 from hpo_vs_adapt.study.text import parse
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
 STUDY: dict[str, Any] = {
@@ -185,7 +187,7 @@ def test_the_command_line_plans_the_smoke_run(tmp_path, monkeypatch):
     smoke = {"seeds": [0], "arms": ["adam"], "workloads": ["iris"], "sensitivity": []}
     (tmp_path / "long.yaml").write_text(json.dumps({**STUDY, "smoke": smoke}))
     for command, found in (
-        ("plan", "1 trials planned, 0 found on disk, 1 missing."),
+        ("plan", "1 trial planned, 0 found on disk, 1 missing."),
         ("status", "0 of 1 trials done, 0 running, 1 missing"),
     ):
         result = call(tmp_path, monkeypatch, command, "long.yaml", "--smoke")
@@ -208,5 +210,5 @@ def test_the_report_says_that_it_is_of_a_smoke_run(tmp_path):
     one = builder.study([builder.fixed_arm()], seeds=[0, 1], sweep=False)
     for flag in (True, False):
         results = builder.finished(dataclasses.replace(one, smoke=flag))
-        text = results.write_report(tmp_path / str(flag)).read_text()
+        text = write_report(Tables(results), tmp_path / str(flag)).read_text()
         assert ("A smoke run:" in text) == flag
