@@ -323,3 +323,18 @@ def test_without_gradients_nothing_happens():
     optimizer.step()
     assert torch.equal(p, torch.ones(2))
     assert float(optimizer.param_groups[0]["lr"]) == 1e-3
+
+
+class Mine(CLARA):
+    def __init__(self, params, rate):
+        damping = 0.1  # a local of a constructor is no argument
+        super().__init__(params, rate, damping=2 * damping)
+
+
+def test_a_subclass_hands_on_what_it_says_and_nothing_else():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    mine = Mine([parameter], 0.5)
+    known = CLARA([parameter], lr=0.5, damping=0.2)
+    assert mine.param_groups[0].keys() == known.param_groups[0].keys()
+    for name in ("lr", "damping", "c"):
+        assert mine.param_groups[0][name] == known.param_groups[0][name]
