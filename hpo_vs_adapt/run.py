@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from hpo_vs_adapt.plan.events import Listener
 
 __all__ = ["PlanRow", "PlanSummary", "load_results", "plan_study", "run_study"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ def run_study(
 ) -> Results:
     """Train what is missing of a study, and return all its results.
 
+    Trials whose workers were lost again and again, or could not import what they need,
+    are missing in them; a warning that is logged names them.
+
     Args:
         study: What to compare.
         address: A running Ray cluster to join (``auto``, ``host:port``), or None for
@@ -111,6 +117,8 @@ def run_study(
                 run_packs(plan, study.resources, address, verbose)
         finally:
             plan.listeners.closed()  # of what was done, whatever ended it
+    if plan.given_up:
+        logger.warning(plan.given_up.tell())
     return _results(plan)
 
 

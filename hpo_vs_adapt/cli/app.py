@@ -130,7 +130,8 @@ def run(
         with logging_trials(log, loaded) as logs:
             results = _train(loaded, address, verbose, logs)
             crashed = _show_results(results, out)
-    if crashed:
+    missing = results.progress["done"] < results.progress["planned"]
+    if crashed or missing.any():
         raise typer.Exit(CRASHED)
 
 

@@ -16,8 +16,8 @@ from hpo_vs_adapt.wording import Problem, Secrets
 __all__ = ["BUG", "CRASHED", "INTERRUPTED", "WRONG", "complain", "reporting", "say"]
 
 CRASHED, WRONG, BUG, INTERRUPTED = 1, 2, 70, 130
-"""Exit status: trials crashed; the study or the options are wrong; a mistake of the
-project itself (`EX_SOFTWARE` of sysexits.h); interrupted."""
+"""Exit status: trials crashed or are missing; the study or the options are wrong; a
+mistake of the project itself (`EX_SOFTWARE` of sysexits.h); interrupted."""
 
 
 @contextmanager

@@ -6,10 +6,11 @@ import dataclasses
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from hpo_vs_adapt.engines.packs.pack import LOOP_VERSION
 from hpo_vs_adapt.plan.events import Answer, Listener, Listeners
+from hpo_vs_adapt.plan.given_up import GivenUp
 from hpo_vs_adapt.plan.lineup import Lineup
 from hpo_vs_adapt.plan.packs import PackJob, furthest, pack_group
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
@@ -55,6 +56,7 @@ class Plan:
         self.tracks: list[Track] = []
         self.answered: list[Answer] = []
         self.listeners = Listeners(listeners, study.secrets)
+        self.given_up = GivenUp()
         self._known: dict[str, TrialRecord] = {}
         self._waiting: dict[str, list[Request]] = {}
         self._training: dict[str, list[Request]] = {}
@@ -68,6 +70,11 @@ class Plan:
     def finished(self) -> bool:
         """Whether every stream has all its results."""
         return all(track.finished for track in self.tracks)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to train, if only because trials were given up."""
+        return not self._waiting and not self._training
 
     @property
     def open_groups(self) -> int:
@@ -157,6 +164,11 @@ class Plan:
         for key in left:
             self._waiting[key] = self._training.pop(key)
 
+    def give_up(self, keys: Sequence[str], reason: str) -> None:
+        """Leave trials in training untrained, for a reason that is none of theirs."""
+        for key in keys:
+            self.given_up.add(self._training.pop(key), reason)
+
     def is_training(self, key: str) -> bool:
         """Whether a trial is in a pack and has not ended."""
         return key in self._training
@@ -199,7 +211,7 @@ class Plan:
             elif request.key in self._training:
                 self._training[request.key].append(request)
                 self.listeners.started(request)
-            else:
+            elif not self.given_up.holds(request):
                 self._waiting.setdefault(request.key, []).append(request)
 
     def _tell(self, request: Request, record: TrialRecord) -> None:

@@ -12,9 +12,20 @@ from hpo_vs_adapt.plan.packs import PackJob
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.plan.tracks import Request
 from hpo_vs_adapt.records.ledger import Spending
-from hpo_vs_adapt.schedule.worker import PackReport, crash_record
+from hpo_vs_adapt.schedule.worker import Cause, Failure, PackReport, crash_record
 
 __all__ = ["Board", "ScheduleSummary", "Slots"]
+
+_LOST = (
+    "Its worker was lost again and again ({}). Its machine may have stopped or run out "
+    "of memory, or what is trained ends its process: fewer `packs` at a time, or "
+    "packs of fewer `lanes`, take less memory (`resources`)."
+)
+_IMPORT = (
+    "The worker cannot import what it needs ({}). Workers need all packages that this "
+    "machine has installed; of one's own files they get those that a workload's or "
+    "rule's file imports from beside it."
+)
 
 
 @dataclass(slots=True)
@@ -130,7 +141,7 @@ class Board:
         idle = self._slots.packs - len(self.jobs)
         job = self.plan.next_pack(idle, self._most_lanes)
         if job is None:
-            assert self.jobs or self.plan.finished, (
+            assert self.jobs or self.plan.finished or self.plan.given_up, (
                 "streams wait for results of no trial"
             )
             return None
@@ -153,20 +164,25 @@ class Board:
         for key, (step, value) in report.latest.items():
             self.plan.evaluated(key, step, value)
         if report.failure is not None:
-            if report.out_of_memory:
-                left = len(self.plan.unfinished(job))
-                self._limits[job.group] = max(1, left // 2)
             self._failed(job, report.failure, report.spent)
         self.plan.advance()
         self.plan.listeners.changed(self)
 
-    def lost(self, trial_id: str, error: BaseException | None) -> None:
-        """Take note that Ray has given a pack up: its worker was lost too often."""
+    def lost(self, trial_id: str, error: str) -> None:
+        """Take note that Ray has given a pack up: its worker was lost too often.
+
+        Its trials are tried apart, since one of them may be what ends workers.
+
+        Args:
+            trial_id: Of the pack.
+            error: What Ray says, in one line.
+        """
         job = self.jobs[trial_id]
         report = self._last.get(trial_id)
         spent = report.spent if report is not None else {}
-        lines = str(error or "").strip().splitlines() or ["The worker was lost."]
-        self._failed(job, lines[0], spent)
+        if not self._split(job, spent):
+            text = self.plan.study.secrets.hide(error)
+            self.plan.give_up(self.plan.unfinished(job), _LOST.format(text))
         self.plan.advance()
         self.ended(trial_id)
 
@@ -195,15 +211,29 @@ class Board:
                 }
             )
 
-    def _failed(self, job: PackJob, error: str, spent: Mapping[str, Spending]) -> None:
+    def _failed(
+        self, job: PackJob, failure: Failure, spent: Mapping[str, Spending]
+    ) -> None:
         """Try the trials of a failed pack apart; one that fails alone has crashed."""
         left = self.plan.unfinished(job)
-        error = self.plan.study.secrets.hide(error)  # records are for everybody
-        self.plan.charge({key: spent[key] for key in left if key in spent})
-        if len(left) > 1:
-            self.plan.split(job)
+        text = self.plan.study.secrets.hide(failure.text)  # records are for everybody
+        if failure.cause is Cause.IMPORT:  # as it would for each of them
+            self.plan.give_up(left, _IMPORT.format(text))
+            return
+        if failure.cause is Cause.MEMORY:
+            self._limits[job.group] = max(1, len(left) // 2)
+        if self._split(job, spent):
             return
         for key in left:
             spec = job.specs[job.keys.index(key)]
             share = job.flops.forward_share
-            self.plan.finish(crash_record(key, spec, error, share))
+            self.plan.finish(crash_record(key, spec, text, share))
+
+    def _split(self, job: PackJob, spent: Mapping[str, Spending]) -> bool:
+        """Charge what is lost, and queue halves; return whether there are any."""
+        left = self.plan.unfinished(job)
+        self.plan.charge({key: spent[key] for key in left if key in spent})
+        if len(left) < 2:
+            return False
+        self.plan.split(job)
+        return True

@@ -112,7 +112,7 @@ class _PackSearcher(Searcher):
             job = self._board.next_job(trial_id)
         if job is not None:
             return {"job": job}
-        return Searcher.FINISHED if self._board.plan.finished else None
+        return Searcher.FINISHED if self._board.plan.exhausted else None
 
     @override
     def on_trial_complete(
@@ -164,7 +164,8 @@ class _Listener(tune.Callback):
                     "No worker could start, so nothing was trained. The machines must "
                     f"have all that this one has installed. {error}"
                 )
-            self._board.lost(trial.trial_id, error)
+            lines = str(error or "").strip().splitlines()
+            self._board.lost(trial.trial_id, lines[0] if lines else "Ray says no more")
 
 
 def _error_of(trial: Trial) -> BaseException | None:

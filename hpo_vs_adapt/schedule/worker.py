@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import pandas as pd
@@ -17,14 +18,53 @@ from hpo_vs_adapt.engines.packs.lanes import measure_lanes
 from hpo_vs_adapt.engines.packs.pack import LaneResult, Pack
 from hpo_vs_adapt.optim.base import Rule
 from hpo_vs_adapt.plan.packs import PackJob
+from hpo_vs_adapt.plugins.problem import ReferenceProblem
 from hpo_vs_adapt.plugins.references import as_rule
 from hpo_vs_adapt.records.ledger import Ledger, Spending
 from hpo_vs_adapt.records.trials import CURVE_COLUMNS, EndReason, TrialRecord, TrialSpec
 from hpo_vs_adapt.workloads.base import Arrays, Workload
 
-__all__ = ["PackReport", "PackWorker", "crash_record", "measure_job"]
+__all__ = [
+    "Cause",
+    "Failure",
+    "PackReport",
+    "PackWorker",
+    "crash_record",
+    "measure_job",
+]
 
 _CHECKPOINT = "pack.pt"
+
+
+class Cause(Enum):
+    """What has ended a pack before its time."""
+
+    CRASH = "crash"  # of the model, the rule or the data
+    MEMORY = "memory"
+    IMPORT = "import"  # the worker lacks a module, which says nothing of the trials
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What has ended a pack.
+
+    Args:
+        cause: Of which kind.
+        text: What was raised, in one line.
+    """
+
+    cause: Cause
+    text: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Return what an error in a worker has to be taken for."""
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        if _is_out_of_memory(error):
+            return cls(Cause.MEMORY, text)
+        if isinstance(error, ReferenceProblem | ImportError):
+            return cls(Cause.IMPORT, text)
+        return cls(Cause.CRASH, text)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,8 +77,7 @@ class PackReport:
         spent: What each of those lanes has spent until now, by key.
         resumed: What they had spent when this process took the pack up, by key.
         attempt: A name for this process's go at the pack.
-        failure: What ended the pack, in one line, or None.
-        out_of_memory: Whether that was for lack of memory.
+        failure: What ended the pack, or None.
         process: Process id.
     """
 
@@ -47,8 +86,7 @@ class PackReport:
     spent: Mapping[str, Spending]
     resumed: Mapping[str, Spending]
     attempt: str
-    failure: str | None
-    out_of_memory: bool
+    failure: Failure | None
     process: int
 
     def __repr__(self) -> str:
@@ -85,16 +123,15 @@ class PackWorker:
         report names it, and its trials can be tried apart.
         """
         finished: list[TrialRecord] = []
-        failure, out_of_memory = None, False
+        failure = None
         until = time.monotonic() + seconds
         try:
             pack = self._pack = self._pack or self._load()
             while not pack.done and time.monotonic() < until:
                 finished += [self._record(result) for result in pack.advance()]
         except Exception as error:  # noqa: BLE001 - the border to other people's code
-            failure = f"{type(error).__name__}: {error}".splitlines()[0]
-            out_of_memory = _is_out_of_memory(error)
-        return self._report(finished, failure, out_of_memory)
+            failure = Failure.of(error)
+        return self._report(finished, failure)
 
     @property
     def done(self) -> bool:
@@ -146,7 +183,7 @@ class PackWorker:
         )
 
     def _report(
-        self, finished: list[TrialRecord], failure: str | None, out_of_memory: bool
+        self, finished: list[TrialRecord], failure: Failure | None
     ) -> PackReport:
         pack = self._pack
         latest = pack.latest() if pack is not None and not pack.done else {}
@@ -157,7 +194,6 @@ class PackWorker:
             resumed=self._resumed,
             attempt=self._attempt,
             failure=failure,
-            out_of_memory=out_of_memory,
             process=os.getpid(),
         )
 

@@ -6,13 +6,11 @@ import re
 import signal
 import time
 
-import optuna
 import pandas as pd
 import pytest
 
 from hpo_vs_adapt.plan.events import Listener, StopsRun
 from hpo_vs_adapt.schedule import ray_tune
-from hpo_vs_adapt.seeds import derive
 from tests.running import (
     command,
     descendants,
@@ -191,13 +189,12 @@ import signal
 import time
 from pathlib import Path
 
-import torch
 from sklearn.datasets import load_iris
 from torch import nn
 
 from hpo_vs_adapt.workloads import Arrays, Workload
 
-DRIVER, PLACE, UNLUCKY = {driver}, Path({place!r}), {unlucky}
+DRIVER, PLACE = {driver}, Path({place!r})
 
 
 class Own(Workload):
@@ -229,17 +226,6 @@ class Dying(Own):
         if calls > 60 and not (PLACE / "died").exists():
             (PLACE / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Unlucky(Own):
-    \"\"\"Kills its process with one seed, as a fault in compiled code does.\"\"\"
-
-    epochs = 1
-
-    def model(self):
-        if os.getpid() != DRIVER and torch.initial_seed() == UNLUCKY:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().model()
 """
 
 
@@ -250,9 +236,7 @@ def ray_with_two_slots():
 
 
 def own_study(folder, place, name, seeds, retries):
-    text = OWN.format(
-        driver=os.getpid(), place=str(place), unlucky=derive(1, "weights")
-    )
+    text = OWN.format(driver=os.getpid(), place=str(place))
     return make_study(
         folder,
         [ADAM],
@@ -305,25 +289,6 @@ def test_a_pack_goes_on_when_its_worker_is_killed(
         assert min(wasted.values()) > 0
     else:
         assert second < whole  # from where it was
-
-
-def test_a_trial_that_kills_its_worker_is_found_and_the_others_go_on(
-    tmp_path, ray_with_two_slots
-):
-    study = own_study(tmp_path, tmp_path, "Unlucky", [0, 1, 2], retries=0)
-    results, _ = train(study)
-    ends = results.records.set_index("seed")["end"].to_dict()
-    assert ends == {0: "budget", 1: "crashed", 2: "budget"}
-    error = results.records.set_index("seed")["error"][1]
-    assert "died unexpectedly" in error
-    states = {
-        trial.params["seed"]: trial.state
-        for trials in optuna_trials(study).values()
-        for trial in trials
-    }
-    complete, fail = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL
-    assert states == {0: complete, 1: fail, 2: complete}
-    assert json.dumps(results.summary())  # the report copes with it
 
 
 class Full(StopsRun):
