@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from hpo_vs_adapt.report.figures.looks import Look
-from hpo_vs_adapt.report.figures.scales import say_nothing_yet, scale_costs
+from hpo_vs_adapt.report.figures.scales import on_log_axis, say_nothing_yet, scale_costs
 from hpo_vs_adapt.report.figures.scene import Drawing, Scene, add_names, make_figure
 from hpo_vs_adapt.report.figures.style import draw_lines, mark_place
 from hpo_vs_adapt.tables.rows import rows_of
@@ -83,7 +83,7 @@ def _draw(
     every_point: bool = False,
 ) -> bool:
     """Draw lines over a log axis of costs; return whether there was any."""
-    table = table[_drawable(table[y])]
+    table = table[on_log_axis(table[y])]
     if table.empty:
         say_nothing_yet(axes)
         return False
@@ -92,18 +92,12 @@ def _draw(
     return True
 
 
-def _drawable(costs: pd.Series[float]) -> pd.Series[bool]:
-    """Return which costs a log axis can show: bills may be 0, or not known."""
-    known = costs.astype(float)
-    return (known > 0) & (known < math.inf)
-
-
 def draw_break_even(scene: Scene) -> Iterator[Drawing]:
     """Draw totals over further trainings, the price of failures, and workers."""
     totals = scene.of("retrainings")
     prices = scene.of("failure_prices")
     workers = scene.of("by_workers")
-    met = prices[_drawable(prices["bill"])]
+    met = prices[on_log_axis(prices["bill"])]
     if met.empty:
         return
     figure = make_figure(6.9)

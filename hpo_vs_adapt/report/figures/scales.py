@@ -26,6 +26,7 @@ from hpo_vs_adapt.wording import amount, counted, rate
 __all__ = [
     "add_legend",
     "limit_costs",
+    "on_log_axis",
     "say_nothing_yet",
     "scale_costs",
     "scale_rates",
@@ -54,9 +55,15 @@ def limit_costs(table: pd.DataFrame, axes: Axes) -> None:
     tick_costs(axes)
 
 
+def on_log_axis(costs: pd.Series[float]) -> pd.Series[bool]:
+    """Return which costs a log axis can show: bills may be 0, or not known."""
+    known = costs.astype(float)
+    return (known > 0) & (known < math.inf)
+
+
 def scale_costs(axes: Axes, costs: pd.Series[float]) -> None:
     """Set a vertical log axis that holds these costs, of the points of lines."""
-    known = costs[np.isfinite(costs) & (costs > 0)]
+    known = costs[on_log_axis(costs)]
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     if len(known):

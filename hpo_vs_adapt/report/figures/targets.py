@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hpo_vs_adapt.metrics.basics.direction import Direction
 from hpo_vs_adapt.report.figures.looks import Look
-from hpo_vs_adapt.report.figures.scales import say_nothing_yet, scale_costs
+from hpo_vs_adapt.report.figures.scales import on_log_axis, say_nothing_yet, scale_costs
 from hpo_vs_adapt.report.figures.scene import (
     Drawing,
     Scene,
@@ -35,7 +34,7 @@ def draw_target_bills(
         axes: To draw on.
         looks: Of the arms that are shown by name.
     """
-    met = table[np.isfinite(table["bill"].to_numpy(float))]
+    met = table[on_log_axis(table["bill"])]
     if met.empty:
         say_nothing_yet(axes)
         return
@@ -71,7 +70,7 @@ def draw_target_ranks(
 def draw_targets(scene: Scene) -> Iterator[Drawing]:
     """Draw bills and ranks over targets."""
     table = scene.of("target_sweep")
-    if not np.isfinite(table["bill"].to_numpy(float)).any():
+    if not on_log_axis(table["bill"]).any():
         return
     yield _sweep(scene, table)
 
