@@ -19,6 +19,7 @@ from hpo_vs_adapt.report.compare import (
     read_report,
 )
 from hpo_vs_adapt.report.compare.verdicts import MINUS
+from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 from tests.report.compare.examples import (
     change_summary,
@@ -259,7 +260,8 @@ def test_the_order_of_rows_in_a_table_changes_nothing(before, after):
 
 @pytest.mark.slow  # it draws all figures
 def test_a_report_as_it_is_written_can_be_read(before, tmp_path):
-    page = write_report(builder.finished(builder.study(seeds=range(5))), tmp_path / "x")
+    tables = Tables(builder.finished(builder.study(seeds=range(5))))
+    page = write_report(tables, tmp_path / "x")
     comparison = compared(before, page.parent)
     assert set(comparison.changes["finding"]) == {"same"}
     assert comparison.notes == {"B": []}
