@@ -82,7 +82,7 @@ def open_storage(location: str, writable: bool = True) -> Storage:
     Raises:
         StorageProblem: If the place cannot be opened, or not written although it must.
     """
-    shown = mask_uri(location).partition("?")[0].replace(f"{MASK}@", "")
+    shown = mask_uri(location).partition("?")[0].replace(f"//{MASK}@", "//")
     with _explained(shown, "opened", Secrets(location)):
         storage: Storage
         if "://" not in location:
