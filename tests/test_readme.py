@@ -183,7 +183,7 @@ def test_no_command_that_is_shown_is_of_another_kind():
 
 @pytest.mark.slow
 def test_ray_takes_the_options_that_are_shown():
-    (line,) = (one for one in COMMANDS if one.startswith("ray "))
+    (line,) = {one for one in COMMANDS if one.startswith("ray ")}
     _, name, *args = shlex.split(line)
     # In a process of its own, since Ray's command line changes the environment.
     script = (
