@@ -16,7 +16,8 @@ from hpo_vs_adapt.cli.messages import reporting
 from hpo_vs_adapt.observers.dashboard.mirror import StreamChanged
 from hpo_vs_adapt.observers.dashboard.urls import explaining_losses
 from hpo_vs_adapt.plan.prepared import PreparedWorkload
-from hpo_vs_adapt.schedule.ray_tune import ResourceProblem, WorkerProblem
+from hpo_vs_adapt.schedule.ray_tune import WorkerProblem
+from hpo_vs_adapt.schedule.session import ResourceProblem
 from hpo_vs_adapt.study import Study
 from hpo_vs_adapt.wording import Problem
 

@@ -6,7 +6,7 @@ import pytest
 
 from hpo_vs_adapt.plan.plan import Plan
 from hpo_vs_adapt.records.store import RecordStore
-from hpo_vs_adapt.schedule.ray_tune import ResourceProblem
+from hpo_vs_adapt.schedule.session import ResourceProblem
 from hpo_vs_adapt.schedule.worker import measure_job
 from tests.running import (
     assert_same,
