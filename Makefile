@@ -2,7 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROCESSES ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+# Which process gets which tests, and in what order, is in tests/conftest.py.
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --no-loadscope-reorder
 
 .PHONY: quickstart test check docs bench clean
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -41,25 +41,45 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-# Before xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep modules whole and the slowest first; skip what needs a device we lack.
-
-    Tests of one group are given to one process: those of a module, which share what it
-    makes for them, or of all modules that name the same group.
-    """
+    """Take the slowest groups first; skip what needs a device we lack."""
     no_device = pytest.mark.skip(reason="no CUDA device")
     for item in items:
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(no_device)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    slow = Counter(_group(item) for item in items if "slow" in item.keywords)
-    items.sort(key=lambda item: -slow[_group(item)])
+    slow = Counter(_group(item.nodeid) for item in items if "slow" in item.keywords)
+    items.sort(key=lambda item: -slow[_group(item.nodeid)])
 
 
-def _group(item: pytest.Item) -> str:
-    mark = item.get_closest_marker("xdist_group")
-    assert mark is not None
-    return str(mark.args[0])
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give every group of tests to one of the processes, in the order of the tests."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return Groups(config, log)
+
+
+# Modules that share what is made once a process, and so should be in the same one.
+TOGETHER = {
+    f"tests/{module}.py": f"tests/{first}.py"
+    for module, first in {
+        "report/test_browser_controls": "report/test_browser",
+        "report/test_files": "report/test_analyses",
+        "report/test_trial_tables": "report/test_gallery",
+        "observers/logs/test_problems": "observers/logs/test_contents",
+        "observers/dashboard/test_notes": "observers/dashboard/test_optuna_studies",
+        "observers/dashboard/test_optuna_storage": (
+            "observers/dashboard/test_optuna_studies"
+        ),
+    }.items()
+}
+
+
+def _group(nodeid: str) -> str:
+    """Return the module of a test, or the first of those that it goes together with."""
+    module = nodeid.partition("::")[0]
+    return TOGETHER.get(module, module)

@@ -13,7 +13,7 @@ from hpo_vs_adapt.results import Results
 from hpo_vs_adapt.tables.catalogue import Tables
 from tests.report import builder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two workloads")]
+pytestmark = pytest.mark.slow
 
 METHODS = {
     "bills": "costs",

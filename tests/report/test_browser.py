@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.browsing import DESKTOP, PHONE, STUDIES, Visit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 
 def check_the_page_opened(visit, size):

@@ -11,7 +11,7 @@ from hpo_vs_adapt.wording import UNKNOWN, amount
 from tests.report import builder
 from tests.report.browsing import PHONE, STUDIES, Visit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

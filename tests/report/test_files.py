@@ -14,7 +14,7 @@ from hpo_vs_adapt.tables.bills import BILL_COLUMNS
 from hpo_vs_adapt.tables.catalogue import CATALOGUE, Tables
 from tests.report import builder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two workloads")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

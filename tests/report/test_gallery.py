@@ -12,7 +12,7 @@ from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.tables.chances import make_chances
 from tests.report import builder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rich")]
+pytestmark = pytest.mark.slow
 
 TOPICS = {
     *("bills", "race", "budgets", "break_even", "sensitivity", "controllers"),

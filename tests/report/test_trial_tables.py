@@ -6,7 +6,7 @@ from hpo_vs_adapt.report.html.study_tables import make_suite_tables
 from hpo_vs_adapt.report.html.workload_tables import make_workload_tables
 from hpo_vs_adapt.wording import UNKNOWN, amount, interval, metric_value
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rich")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

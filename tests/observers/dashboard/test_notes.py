@@ -39,8 +39,6 @@ from tests.observers.dashboard.noted import (
     train,
 )
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 NAMES = [
     "grid/0",
     "grid/1",

@@ -21,8 +21,6 @@ from hpo_vs_adapt.observers.dashboard.storage import (
 from hpo_vs_adapt.observers.dashboard.studies import OptunaStudies, StorageProblem
 from tests.observers.dashboard.studies import finish, mirrored, states
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 def test_a_second_writer_is_noticed(tmp_path):
     url = f"sqlite:///{tmp_path}/optuna.db"

@@ -36,8 +36,6 @@ from tests.observers.dashboard.studies import (
     states,
 )
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 def test_a_study_says_what_it_is_and_holds_every_trial_as_it_was_told(url):
     with mirrored(url) as mirror:

@@ -23,13 +23,10 @@ from tests.observers.logs.examples import (
     tiny,
 )
 
-pytestmark = [
-    pytest.mark.xdist_group("logs"),
-    pytest.mark.filterwarnings(
-        # Of MLflow's own tables, as newer versions of SQLAlchemy see them.
-        "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
-    ),
-]
+pytestmark = pytest.mark.filterwarnings(
+    # Of MLflow's own tables, as newer versions of SQLAlchemy see them.
+    "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
+)
 
 
 @pytest.mark.slow
