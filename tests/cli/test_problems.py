@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import ray
 import sqlalchemy
 import typer
 from typer.testing import CliRunner, Result
@@ -152,6 +153,7 @@ def test_data_that_are_not_there_are_one_message(folder):
 
 
 def test_an_address_where_nobody_listens_is_one_message(folder):
+    ray.shutdown()  # what other tests have left running would be used
     message = one_message(call("run", study(), "--address", "127.0.0.1:1"))
     assert "`address` must be that of a running Ray cluster" in message
 

@@ -76,7 +76,7 @@ def _train(plan: Plan, job: PackJob) -> None:
             plan.finish(record)
         if report.failure is not None:
             for key, spec in zip(job.keys, job.specs, strict=True):
-                plan.finish(crash_record(key, spec, report.failure, 1 / 3))
+                plan.finish(crash_record(key, spec, report.failure.text, 1 / 3))
             return
 
 
