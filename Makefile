@@ -5,19 +5,23 @@ PROCESSES ?= 2
 # Which process gets which tests, and in what order, is in tests/conftest.py.
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --no-loadscope-reorder
 
-.PHONY: quickstart test check docs bench clean
+.PHONY: quickstart test test-all check docs bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/hpo-vs-adapt run studies/quickstart.yaml
 
 test: $(VENV)/.installed-test
+	$(PYTEST) -m "not long"
+
+# With the tests that take long, for once a week.
+test-all: $(VENV)/.installed-test
 	$(PYTEST)
 
 check: $(VENV)/.installed-test docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST)
+	$(PYTEST) -m "not long"
 
 # Into site/, which opens from disk.
 docs: $(VENV)/.installed-test

@@ -63,11 +63,11 @@ def ray_session(plan: Plan, address: str | None, verbose: bool) -> Iterator[None
     os.environ.update(_RAY_SETTINGS)
     level = logging.INFO if verbose else logging.CRITICAL
     logging.getLogger("ray").setLevel(level)
+    if address is not None:
+        check_address(address)
     if ray.is_initialized():
         yield
         return
-    if address is not None:
-        check_address(address)
     try:
         ray.init(
             address=address or "local",

@@ -175,6 +175,7 @@ def test_a_watch_waits_as_long_as_it_was_busy(done, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_report_is_renewed_while_another_process_trains(tmp_path):
     make_study(tmp_path, **STUDY)
     watch = start(tmp_path, "report", "study.yaml", "--watch", EVERY, "--out", "seen")

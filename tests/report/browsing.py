@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pytest
 
 from tests.report import builder
 
@@ -101,6 +102,14 @@ STUDIES = {
         builder.study([builder.fixed_arm()], seeds=[0], sweep=False)
     ),
 }
+
+NAMES = [
+    pytest.param(name, marks=pytest.mark.long)
+    if name in ("forty", "never", "one-trial")
+    else name
+    for name in STUDIES
+]
+"""Their names, for tests that look at each; three of them take long to look at."""
 
 
 class Visit:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.report.browsing import DESKTOP, PHONE, STUDIES, Visit
+from tests.report.browsing import DESKTOP, NAMES, PHONE, Visit
 
 pytestmark = pytest.mark.slow
 
@@ -16,18 +16,18 @@ def check_the_page_opened(visit, size):
     assert width <= size["width"]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_page_opens_from_disk_alone_without_an_error(opened, name):
     check_the_page_opened(opened(name), DESKTOP)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_page_opens_on_a_phone_and_fits(browser, report, name):
     with Visit(browser, report(name)[1], PHONE) as visit:
         check_the_page_opened(visit, PHONE)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_seen_and_no_two_ids_are_equal(browser, report, name):
     results, directory = report(name)
     with Visit(browser, directory) as visit:
@@ -52,7 +52,7 @@ def test_every_figure_is_seen_and_no_two_ids_are_equal(browser, report, name):
             assert link.get_attribute("href").removeprefix("#") in ids
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_text_of_a_figure_is_cut_off_at_its_edge(opened, name):
     outside = opened(name).page.evaluate(
         """[...document.querySelectorAll('figure svg')].flatMap(svg => {
@@ -67,7 +67,7 @@ def test_no_text_of_a_figure_is_cut_off_at_its_edge(opened, name):
     assert outside == []
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_names_are_shown_as_they_are_and_run_nothing(opened, report, name):
     results, page = report(name)[0], opened(name).page
     assert page.evaluate("window.hacked") is None

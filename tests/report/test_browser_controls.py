@@ -9,7 +9,7 @@ from hpo_vs_adapt.report import write_report
 from hpo_vs_adapt.tables.catalogue import Tables
 from hpo_vs_adapt.wording import UNKNOWN, amount
 from tests.report import builder
-from tests.report.browsing import PHONE, STUDIES, Visit
+from tests.report.browsing import NAMES, PHONE, Visit
 
 pytestmark = pytest.mark.slow
 
@@ -189,7 +189,7 @@ def serious_findings(page):
     }
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_nothing_serious(opened, name):
     assert serious_findings(opened(name).page) == {}
 

@@ -106,7 +106,9 @@ def run(study, *options, **env):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("how", ["address", "auto"])
+@pytest.mark.parametrize(
+    "how", ["address", pytest.param("auto", marks=pytest.mark.long)]
+)
 def test_a_study_with_a_workload_of_ones_own_runs_on_a_running_cluster(
     tmp_path, cluster, how
 ):

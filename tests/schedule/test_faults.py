@@ -149,7 +149,7 @@ def test_a_run_killed_in_mid_study_goes_on_to_the_same_summary(
     assert seen(study) == seen(undisturbed)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     tmp_path, undisturbed, times
 ):
@@ -250,7 +250,9 @@ COSTS = ["cost", "cost_to_target", "sustained_cost", "cost_before_target", "lost
 AMOUNTS = ["sample_gradients", "forward_samples", "steps", "flops"]
 
 
-@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
+@pytest.mark.parametrize(
+    "checkpoint_seconds", [0.0, pytest.param(1e6, marks=pytest.mark.long)]
+)
 def test_a_pack_goes_on_when_its_worker_is_killed(
     tmp_path, monkeypatch, ray_with_two_slots, checkpoint_seconds
 ):

@@ -101,6 +101,7 @@ def told(caplog):
     return lines
 
 
+@pytest.mark.long
 def test_a_trial_that_loses_its_worker_is_left_out_and_tried_again_by_the_next_run(
     tmp_path, own, monkeypatch, caplog
 ):

@@ -101,6 +101,7 @@ class Meeting(Own):
 """
 
 
+@pytest.mark.long
 def test_half_a_gpu_a_pack_puts_two_packs_on_one_gpu_at_a_time(tmp_path):
     place = tmp_path / "met"
     place.mkdir()
@@ -140,6 +141,7 @@ def test_a_pack_that_does_not_fit_is_one_error_that_names_both(tmp_path, resourc
     assert records_of(study) == []
 
 
+@pytest.mark.long
 def test_a_pack_with_a_gpu_to_itself_is_measured_where_it_trains(tmp_path):
     study = make_study(tmp_path, [grid(*(2.0**-n for n in range(6)))])
     _, summary = train(study)

@@ -321,6 +321,7 @@ def test_nothing_can_be_uploaded_or_removed(noted):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_dashboard_watches_a_run_that_goes_on(tmp_path):
     space = {"lr": {"low": 1e-4, "high": 1.0, "log": True}}
     tune = {"by": "optuna", "trials": 999, "space": space}

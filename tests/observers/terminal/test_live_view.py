@@ -139,6 +139,7 @@ def test_the_race_counts_all_trials_and_what_those_of_the_policies_cost(ran):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_race_is_told_while_it_runs_and_never_goes_back(ran):
     _, _, recorder = ran
     snapshots = recorder.snapshots

@@ -179,6 +179,7 @@ def test_comparing_imports_neither_torch_nor_ray_nor_optuna():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_study_before_and_after_a_change_is_compared(tmp_path):
     file = tmp_path / "small.yaml"
     for name, study in (
