@@ -47,7 +47,12 @@ class Reader:
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda request: self.said.append(request.url))
+        self.page.on("requestfailed", self._failed)
+
+    def _failed(self, request):
+        # A page that is left before its icon is there gives the icon up.
+        if request.failure != "net::ERR_ABORTED":
+            self.said.append(f"{request.url}: {request.failure}")
 
     def read(self, file: Path) -> dict[str, list[str]]:
         """Open a page; return where it links to, and the names that links can have."""

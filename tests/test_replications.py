@@ -108,6 +108,7 @@ def test_the_small_tables_are_part_of_the_whole():
     assert {line for line in whole if "fashion" not in line} == small
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_synthetic_table_is_met_to_the_printed_digit_without_noise(tmp_path):
     path = ROOT / "studies/replicate/clara_synthetic.yaml"

@@ -176,6 +176,7 @@ def test_machines_without_torch_are_one_error_and_no_crashed_trials(tmp_path):
     assert "FAIL" not in optuna_states(study)
 
 
+@pytest.mark.long
 def test_a_run_says_nothing_but_what_it_means_to_say(tmp_path):
     study = make_study(tmp_path, [grid(0.1, 1e30)], resources={"lanes": 1})
     status, out, err = run(study)

@@ -52,6 +52,7 @@ def printed(folder: Path, *args: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_password_of_the_database_is_nowhere_in_what_a_run_leaves(postgres, tmp_path):
     place = postgres.replace("postgres@", f"postgres:{quote(PASSWORD, safe='')}@")
     url = f"{place}?password={quote_plus(QUERY)}"
